@@ -28,7 +28,7 @@ module.exports = {
       'workflows-no-builtins',
       { path: room('workflows') },
       {
-        path: '^(node:)?(fs|path|os|crypto|child_process|net|http|https|url|util|stream|worker_threads|events|zlib)(/.*)?$',
+        path: '^(fs|path|os|crypto|child_process|net|http|https|url|util|stream|worker_threads|events|zlib)$',
         reachable: true,
       },
     ),
