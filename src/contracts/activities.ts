@@ -65,6 +65,15 @@ export type ModelStepOutcome =
       readonly calls: readonly PlannedToolCall[];
     }
   | {
+      /** The person stopped it; what had been written so far is in the transcript. */
+      readonly kind: 'interrupted';
+      readonly usage: StepUsage;
+    }
+  | {
+      /** Every message of a turn's first step had been taken by an earlier turn: there is nothing to do. */
+      readonly kind: 'duplicate';
+    }
+  | {
       /** No model was called: a limit is reached and the person is asked. */
       readonly kind: 'budget';
       readonly approvalId: string;

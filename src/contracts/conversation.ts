@@ -5,7 +5,9 @@ export interface ConversationInput {
   readonly schemaVersion: number;
   readonly conversationId: string;
   readonly settings: ConversationSettings;
-  /** Absent on a fresh start; then the workflow asks the store for the last turn's number. */
+  /** True when the conversation was made by the very request that starts it: there is nothing to load. */
+  readonly fresh?: boolean;
+  /** From the run before; absent on a start, when the workflow asks the store where the conversation stands. */
   readonly carried?: CarriedState;
 }
 
@@ -15,6 +17,8 @@ export interface ConversationSettings {
   /** After this long without anything to do the workflow completes; the next message starts it again. */
   readonly idleCompleteMs: number;
   readonly heartbeatTimeoutMs: number;
+  /** Whether the server knows the Hermes search attributes. */
+  readonly searchAttributes: boolean;
   /** Events of one run after which it continues as new. */
   readonly continueAsNewAfterEvents: number;
 }
