@@ -166,6 +166,47 @@ export const snapshotSchema = z.object({
   pending: z.array(z.object({ inboundId: z.string(), text: z.string(), receivedAt: z.string() })),
 });
 
+/** GET /api/conversations?limit&before (newest first; `before` is the last row's `updatedAt`). */
+export const conversationListSchema = z.object({ conversations: z.array(conversationSchema) });
+/** POST /api/conversations. Answers with conversationSchema. */
+export const createConversationRequestSchema = z.object({
+  title: z.string().min(1).max(200).optional(),
+  name: z.string().min(1).max(100).optional(),
+});
+/** GET /api/conversations/:idOrName/messages?limit&beforeId (in order; page back with the first row's id). */
+export const messageListSchema = z.object({ messages: z.array(messageSchema) });
+/** POST /api/conversations/:idOrName/interrupt {turn?} */
+export const interruptRequestSchema = z.object({ turn: z.number().int().positive().optional() });
+export const interruptResponseSchema = z.object({ interrupted: z.boolean(), turn: z.number().nullable() });
+/** POST /api/conversations/:idOrName/undo: the turn that is hidden now, and what its user messages said. */
+export const undoResponseSchema = z.object({ turn: z.number(), text: z.string() });
+/** GET /api/search?q&limit */
+export const searchResponseSchema = z.object({ hits: z.array(searchHitSchema) });
+/** GET /api/approvals?state&conversationId; `state` defaults to `waiting`, `all` gives every one. */
+export const approvalListSchema = z.object({ approvals: z.array(approvalSchema) });
+/** GET /api/usage?days */
+export const usageResponseSchema = z.object({ days: z.array(usageDaySchema) });
+/** GET /api/models: what the configured provider offers; `current` and the ids are `provider:name`. */
+export const modelListSchema = z.object({
+  current: z.string(),
+  models: z.array(z.object({ id: z.string(), contextTokens: z.number().nullable() })),
+});
+/** GET /api/uncertain: calls whose effect nobody can vouch for, newest first. */
+export const uncertainListSchema = z.object({
+  calls: z.array(
+    z.object({
+      callKey: z.string(),
+      conversationId: z.string(),
+      turn: z.number(),
+      name: z.string(),
+      summary: z.string(),
+      startedAt: z.string().nullable(),
+    }),
+  ),
+});
+/** GET /health, without a token. */
+export const healthSchema = z.object({ status: z.literal('ok'), version: z.string() });
+
 export type ApiError = z.infer<typeof errorSchema>;
 export type SubmitRequest = z.input<typeof submitRequestSchema>;
 export type SubmitResponse = z.infer<typeof submitResponseSchema>;
@@ -180,3 +221,4 @@ export type Snapshot = z.infer<typeof snapshotSchema>;
 export type SearchHitView = z.infer<typeof searchHitSchema>;
 export type UsageDay = z.infer<typeof usageDaySchema>;
 export type PromptSize = z.infer<typeof promptSizeSchema>;
+export type ModelList = z.infer<typeof modelListSchema>;

@@ -375,4 +375,6 @@ export interface IdempotencyRepository {
     inboundId: string;
     conversationId: string;
   }): Promise<{ existing: { inboundId: string; conversationId: string } | null; mismatch: boolean }>;
+  /** Looks without reserving. */
+  find(key: string): Promise<{ inboundId: string; conversationId: string } | null>;
 }
