@@ -1,0 +1,24 @@
+import type { NamedSetting } from './schema.ts';
+
+export type Checked =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string; readonly suggestion: string | null };
+
+/** Checks one value as YAML gave it. A refusal never repeats the value of a secret. */
+export function checkValue({ key, setting }: NamedSetting, raw: unknown): Checked {
+  const parsed = setting.schema.safeParse(raw);
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const found = setting.secret ? '' : `, found ${shown(raw)}`;
+  return {
+    ok: false,
+    message: `${key} takes ${setting.accepts}${found}`,
+    suggestion: setting.secret ? null : setting.suggest(raw),
+  };
+}
+
+function shown(raw: unknown): string {
+  const text = JSON.stringify(raw, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) as
+    string | undefined;
+  if (text === undefined) return typeof raw;
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,91 @@
+import { agent } from './sections/agent.ts';
+import { conversation } from './sections/conversation.ts';
+import { model, provider } from './sections/model.ts';
+import { approvals, web } from './sections/safety.ts';
+import { api, service } from './sections/service.ts';
+import { temporal } from './sections/temporal.ts';
+import { terminal } from './sections/terminal.ts';
+import { nearestKey } from './nearest.ts';
+import { isProviderId, providerIds, type ProviderId } from './provider-ids.ts';
+import type { Setting } from './setting.ts';
+
+export { backendIds, type BackendId } from './sections/terminal.ts';
+
+/** Every section and its keys, in the order in which they are listed. */
+export const sections = { model, agent, conversation, terminal, approvals, web, temporal, api, service } as const;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+type SectionValues<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
+
+export type ProviderConfig = SectionValues<typeof provider>;
+
+/** The whole configuration: every key is there; `null` means "not set". Secrets are {@link Secret}s. */
+export type Config = { readonly [S in keyof typeof sections]: SectionValues<(typeof sections)[S]> } & {
+  /** Access to providers beside the chosen one; only those that were set. */
+  readonly providers: Readonly<Partial<Record<ProviderId, ProviderConfig>>>;
+};
+
+export interface NamedSetting {
+  /** Dotted, e.g. `model.baseUrl`. */
+  readonly key: string;
+  readonly setting: Setting;
+  /** Variables that set it, the strongest first. */
+  readonly env: readonly string[];
+}
+
+const fixed: readonly NamedSetting[] = Object.entries(sections).flatMap(([section, keys]) =>
+  Object.entries(keys as Readonly<Record<string, Setting>>).map(([name, setting]) =>
+    named(`${section}.${name}`, setting),
+  ),
+);
+const perProvider: readonly NamedSetting[] = providerIds.flatMap((id) =>
+  Object.entries(provider as Readonly<Record<string, Setting>>).map(([name, setting]) =>
+    named(`providers.${id}.${name}`, setting),
+  ),
+);
+const byKey = new Map([...fixed, ...perProvider].map((entry) => [entry.key, entry]));
+
+/** Every key there is, `providers.<id>.…` written out for each provider at the end. */
+export function allSettings(): readonly NamedSetting[] {
+  return [...byKey.values()];
+}
+
+export function findSetting(key: string): NamedSetting | undefined {
+  return byKey.get(key);
+}
+
+/** The key that was probably meant, or null. */
+export function suggestKey(key: string): string | null {
+  const wanted = key.split('.');
+  const id = wanted[1];
+  // Within a provider that exists only its own keys can be meant.
+  const pool = wanted[0] === 'providers' && id !== undefined && isProviderId(id) ? keysUnder(`providers.${id}`) : null;
+  return nearestKey(key, pool ?? (wanted[0] === 'providers' ? [...byKey.keys()] : fixed.map((entry) => entry.key)));
+}
+
+/** True for `model`, `providers` and `providers.openai`: what holds keys and is none itself. */
+export function isGroup(path: string): boolean {
+  return groups.has(path);
+}
+
+function keysUnder(group: string): string[] {
+  return [...byKey.keys()].filter((key) => key.startsWith(`${group}.`));
+}
+
+const groups: ReadonlySet<string> = new Set([
+  ...Object.keys(sections),
+  'providers',
+  ...providerIds.map((id) => `providers.${id}`),
+]);
+
+function named(key: string, setting: Setting): NamedSetting {
+  return { key, setting, env: [envName(key), ...setting.env] };
+}
+
+/** `model.baseUrl` is HERMES_MODEL_BASE_URL in the environment. */
+export function envName(key: string): string {
+  return `HERMES_${key
+    .replaceAll('.', '_')
+    .replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '_')
+    .toUpperCase()}`;
+}
