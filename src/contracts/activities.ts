@@ -13,7 +13,7 @@ export interface ConversationActivities {
   /** Runs one planned call and writes its result to the transcript. What a retry does depends on the effect class. */
   executeTool(input: ExecuteToolInput): Promise<ExecuteToolResult>;
   /** Ends a turn that has no final answer: failed, interrupted, parked for good. Idempotent. */
-  finaliseTurn(input: FinaliseTurnInput): Promise<FinaliseTurnResult>;
+  finaliseTurn(input: FinaliseTurnInput): Promise<void>;
   /** Pushes a turn's answer (or a question) to the platform it came from, through the outbox. Idempotent by key. */
   deliverMessage(input: DeliverMessageInput): Promise<DeliverMessageResult>;
 }
@@ -55,8 +55,6 @@ export type ModelStepOutcome =
       readonly usage: StepUsage;
       readonly preview: string;
       readonly title: string;
-      /** Parts that must be pushed; 0 where clients read the store. */
-      readonly parts: number;
     }
   | {
       readonly kind: 'tools';
@@ -127,9 +125,6 @@ export interface FinaliseTurnInput {
   readonly message?: string;
   /** Messages drained for a step that never began. */
   readonly inboundIds: readonly string[];
-}
-export interface FinaliseTurnResult {
-  readonly parts: number;
 }
 
 export interface DeliverMessageInput {

@@ -188,7 +188,7 @@ export interface TurnRepository {
   /**
    * Ends a turn without a final answer, first caller wins: takes in `inboundIds` not yet in the transcript, gives open
    * tool calls the result `cancelled` so that the transcript stays well-formed, closes open approvals, appends the
-   * notice. Creates the turn row when the turn never got a step.
+   * notice (which is also the turn's `answer`). Creates the turn row when the turn never got a step.
    */
   finalise(end: {
     conversationId: string;
@@ -215,13 +215,21 @@ export interface StepRepository {
   /**
    * One transaction before a model call: makes the turn if new, takes the inbound messages into the transcript (user
    * rows, state `taken`), counts the attempt. `journal` is set when the step has been answered already.
+   * `taken` lists those of `inboundIds` that belong to this turn (now or by an earlier attempt); a message that another
+   * turn has taken is left out and written nowhere. When it is a turn's first step and none is left, nothing is written at
+   * all: no turn, no step.
    */
   begin(step: {
     conversationId: string;
     turn: number;
     step: number;
     inboundIds: readonly string[];
-  }): Promise<{ journal: ModelStepOutcome | null; attempt: number; conversation: ConversationRow }>;
+  }): Promise<{
+    journal: ModelStepOutcome | null;
+    attempt: number;
+    taken: readonly string[];
+    conversation: ConversationRow;
+  }>;
   /**
    * One transaction after it: assistant message, results of calls that cannot run, planned calls, approvals, usage and
    * outcome; for a final answer also the turn's end and, if given, the title. The first commit wins: a later one changes

@@ -16,7 +16,7 @@ import { stateAttribute } from './search-attributes.ts';
 import { addUsage } from './usage.ts';
 
 type Ending =
-  | { readonly kind: 'final'; readonly parts: number }
+  | { readonly kind: 'final' }
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'interrupted'; readonly message: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
@@ -59,7 +59,7 @@ export class Turn {
       switch (outcome.kind) {
         case 'final':
           this.state.title = outcome.title;
-          return { kind: 'final', parts: outcome.parts };
+          return { kind: 'final' };
         case 'duplicate':
           return { kind: 'duplicate' };
         case 'interrupted':
@@ -157,7 +157,7 @@ export class Turn {
     progress.phase = 'waiting';
     showDetails(state);
     this.showState('waiting');
-    if (progress.replyTo !== undefined) await this.deliver({ kind: 'ask', approvalId });
+    await this.deliver({ kind: 'ask', approvalId });
     try {
       await condition(() => progress.decisions[approvalId] !== undefined);
     } finally {
@@ -182,12 +182,9 @@ export class Turn {
 
   private async finish(ending: Ending): Promise<void> {
     if (ending.kind === 'duplicate') return;
-    let parts = 0;
-    if (ending.kind === 'final') {
-      parts = ending.parts;
-    } else {
+    if (ending.kind !== 'final') {
       const { finaliseTurn } = proxyActivities<ConversationActivities>({ ...storeOptions, summary: 'finaliseTurn' });
-      const result = await finaliseTurn({
+      await finaliseTurn({
         conversationId: this.state.conversationId,
         turn: this.progress.turn,
         outcome: ending.kind,
@@ -195,11 +192,11 @@ export class Turn {
         ...(ending.kind === 'failed' ? { code: ending.code } : {}),
         inboundIds: this.progress.undelivered.map((one) => one.inboundId),
       });
-      parts = result.parts;
     }
-    if (parts > 0 && this.progress.replyTo !== undefined) await this.deliver({ kind: 'answer' });
+    await this.deliver({ kind: 'answer' });
   }
 
+  /** Clients that read the store have no address, and cost nothing here. */
   private async deliver(
     what: { readonly kind: 'answer' } | { readonly kind: 'ask'; readonly approvalId: string },
   ): Promise<void> {

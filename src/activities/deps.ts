@@ -1,0 +1,90 @@
+import type { TerminalSession } from '../backends/backend.ts';
+import type { ReplyAddress } from '../contracts/conversation.ts';
+import type { Budget } from '../domain/budget.ts';
+import type { GenerateControl, ModelAnswer, ModelRequest, RawToolCall, ToolSchema } from '../models/provider.ts';
+import type { Store } from '../store/ports.ts';
+import type { StreamBus } from '../stream/bus.ts';
+import type { PlanContext, ToolContext, ToolPlan, ToolResult } from '../tools/define-tool.ts';
+import type { ToolDeps } from '../tools/tool-deps.ts';
+import type { EffectClass } from '../domain/effect.ts';
+
+/** Everything activities may touch; the composition root of the worker fills it in. */
+export interface ActivityDeps {
+  readonly store: Store;
+  readonly bus: StreamBus;
+  readonly models: ModelGateway;
+  readonly tools: ToolBox;
+  readonly toolDeps: () => ToolDeps;
+  readonly openTerminal: (conversation: { conversationId: string; personId: string }) => Promise<TerminalSession>;
+  /** Read at every step, so that a change takes effect without a restart. */
+  readonly settings: () => AgentSettings;
+  readonly outbound: OutboundGateway;
+  /** Aborts when this worker is asked to stop: attachable work is handed over at once. */
+  readonly draining: AbortSignal;
+  readonly redact: (text: string) => string;
+  readonly log: ActivityLog;
+}
+
+export interface ActivityLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface AgentSettings {
+  readonly agentName: string;
+  /** The person's own words for the system prompt. */
+  readonly instructions: string;
+  readonly budget: Budget;
+  readonly backend: string;
+}
+
+/** The models as the conversation sees them: a chain with its fall-backs already resolved. */
+export interface ModelGateway {
+  /**
+   * @param reference `provider:name` of the conversation, or null for the configured model.
+   * Contract: like `ModelProvider.generate`; `onReset` tells that another model starts over and shown text is void.
+   */
+  generate(
+    reference: string | null,
+    request: Omit<ModelRequest, 'model'>,
+    control: GenerateControl & { readonly onReset: (notice: string) => void },
+  ): Promise<{ readonly answer: ModelAnswer; readonly provider: string; readonly costUsd: number }>;
+  /** Room of the model's context in tokens, and the name to show. */
+  describe(reference: string | null): { readonly label: string; readonly contextTokens: number };
+}
+
+export type PlannedTool =
+  | {
+      readonly kind: 'planned';
+      readonly name: string;
+      readonly effect: EffectClass;
+      readonly timeoutMs: number;
+      readonly plan: ToolPlan;
+      /** Parsed arguments, for `run`. */
+      readonly input: unknown;
+    }
+  | { readonly kind: 'rejected'; readonly name: string; readonly text: string };
+
+export interface ToolBox {
+  schemas(): readonly ToolSchema[];
+  /** Parses, validates and asks the tool's policy. Never rejects for what the model did wrong. */
+  plan(call: RawToolCall, context: PlanContext): Promise<PlannedTool>;
+  run(name: string, input: unknown, context: ToolContext): Promise<ToolResult & { readonly capChars: number }>;
+}
+
+/** Pushes messages to platforms. */
+export interface OutboundGateway {
+  /** True when answers for this address are pushed; false where the client reads the store. */
+  pushes(to: ReplyAddress | null): boolean;
+  /** Cuts a text into parts the platform takes. */
+  split(to: ReplyAddress, text: string): readonly string[];
+  /** One try. Rejects with a PortError; `Platform.Ambiguous` when the request went out and no answer came. */
+  send(to: ReplyAddress, text: string, options: { key: string; signal: AbortSignal }): Promise<{ messageId: string }>;
+  /** Looks for an ambiguous message. `unknown` where the platform cannot tell. */
+  reconcile(
+    to: ReplyAddress,
+    key: string,
+  ): Promise<{ state: 'sent'; messageId: string } | { state: 'absent' | 'unknown' }>;
+  /** True when sending the same key twice shows one message. */
+  idempotent(to: ReplyAddress): boolean;
+}
