@@ -35,6 +35,12 @@ export const submitRequestSchema = z.object({
     .optional()
     .describe("Absent: the person's current conversation."),
   busyMode: busyModeSchema.optional(),
+  model: z
+    .string()
+    .min(3)
+    .max(200)
+    .optional()
+    .describe('`provider:name`; sets the model of the conversation, before the message is taken.'),
   platform: z.string().default('cli'),
 });
 export const submitResponseSchema = z.object({
@@ -222,3 +228,11 @@ export type SearchHitView = z.infer<typeof searchHitSchema>;
 export type UsageDay = z.infer<typeof usageDaySchema>;
 export type PromptSize = z.infer<typeof promptSizeSchema>;
 export type ModelList = z.infer<typeof modelListSchema>;
+export type ConversationList = z.infer<typeof conversationListSchema>;
+export type CreateConversationBody = z.infer<typeof createConversationRequestSchema>;
+export type MessageList = z.infer<typeof messageListSchema>;
+export type InterruptResponse = z.infer<typeof interruptResponseSchema>;
+export type UndoResponse = z.infer<typeof undoResponseSchema>;
+export type SearchResponse = z.infer<typeof searchResponseSchema>;
+export type ApprovalList = z.infer<typeof approvalListSchema>;
+export type UsageResponse = z.infer<typeof usageResponseSchema>;
