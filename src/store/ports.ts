@@ -219,12 +219,7 @@ export interface StepRepository {
    * turn has taken is left out and written nowhere. When it is a turn's first step and none is left, nothing is written at
    * all: no turn, no step.
    */
-  begin(step: {
-    conversationId: string;
-    turn: number;
-    step: number;
-    inboundIds: readonly string[];
-  }): Promise<{
+  begin(step: { conversationId: string; turn: number; step: number; inboundIds: readonly string[] }): Promise<{
     journal: ModelStepOutcome | null;
     attempt: number;
     taken: readonly string[];

@@ -1,3 +1,4 @@
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import {
   CancellationScope,
   condition,
@@ -7,13 +8,16 @@ import {
 } from '@temporalio/workflow';
 import type { ConversationActivities, ModelStepOutcome, PlannedToolCall } from '../../contracts/activities.ts';
 import type { DecideRequest } from '../../contracts/conversation.ts';
+import { searchAttributeNames } from '../../contracts/search-attributes.ts';
 import { runsInParallel } from '../../domain/effect.ts';
 import { deliveryOptions, modelOptions, storeOptions, toolOptions } from './activity-options.ts';
 import type { ConversationState, TurnProgress } from './conversation-state.ts';
 import { showDetails } from './details.ts';
 import { describeFailure } from './failure.ts';
-import { stateAttribute } from './search-attributes.ts';
 import { addUsage } from './usage.ts';
+
+const stateAttribute = defineSearchAttributeKey(searchAttributeNames.state, SearchAttributeType.KEYWORD);
+const titleAttribute = defineSearchAttributeKey(searchAttributeNames.title, SearchAttributeType.TEXT);
 
 type Ending =
   | { readonly kind: 'final' }
@@ -58,7 +62,7 @@ export class Turn {
       const outcome = await this.step();
       switch (outcome.kind) {
         case 'final':
-          this.state.title = outcome.title;
+          this.showTitle(outcome.title);
           return { kind: 'final' };
         case 'duplicate':
           return { kind: 'duplicate' };
@@ -173,6 +177,13 @@ export class Turn {
   /** Lets people list what waits for them; only where the server knows the attribute, else the workflow would fail. */
   private showState(value: 'waiting' | 'active'): void {
     if (this.state.settings.searchAttributes) upsertSearchAttributes([{ key: stateAttribute, value }]);
+  }
+
+  /** Once per conversation, so that it can be found by its title. */
+  private showTitle(title: string): void {
+    if (title === this.state.title) return;
+    this.state.title = title;
+    if (this.state.settings.searchAttributes) upsertSearchAttributes([{ key: titleAttribute, value: title }]);
   }
 
   private endingOf(error: unknown): Ending {
