@@ -4,15 +4,19 @@ export type Checked =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly message: string; readonly suggestion: string | null };
 
-/** Checks one value as YAML gave it. A refusal never repeats the value of a secret. */
-export function checkValue({ key, setting }: NamedSetting, raw: unknown): Checked {
+/**
+ * Checks one value as YAML gave it.
+ *
+ * @param source How it was written, where that is known: YAML has lost the zero of `4.10`. A refusal never repeats the value of a secret.
+ */
+export function checkValue({ key, setting }: NamedSetting, raw: unknown, source: string | null = null): Checked {
   const parsed = setting.schema.safeParse(raw);
   if (parsed.success) return { ok: true, value: parsed.data };
-  const found = setting.secret ? '' : `, found ${shown(raw)}`;
+  const found = setting.secret ? '' : `, found ${typeof raw === 'string' ? shown(raw) : (source ?? shown(raw))}`;
   return {
     ok: false,
     message: `${key} takes ${setting.accepts}${found}`,
-    suggestion: setting.secret ? null : setting.suggest(raw),
+    suggestion: setting.secret ? null : setting.suggest(raw, source ?? undefined),
   };
 }
 

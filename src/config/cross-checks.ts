@@ -6,25 +6,25 @@ type PlaceOf = (key: string) => { readonly where: string; readonly line: number 
 /** Rules that concern two keys at once. */
 export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
   const problems: Problem[] = [];
-  const refuse = (key: string, message: string, suggestion: string | null = null): void => {
-    problems.push({ severity: 'error', ...placeOf(key), key, message, suggestion });
+  const add = (kind: 'contradiction' | 'incomplete', key: string, message: string): void => {
+    problems.push({ kind, severity: 'error', ...placeOf(key), key, message, suggestion: null });
   };
   const { model, temporal, terminal, api } = config;
   const customUrl = model.baseUrl ?? config.providers.custom?.baseUrl ?? null;
   if (model.provider === 'custom' && customUrl === null) {
-    refuse('model.provider', 'model.provider custom needs model.baseUrl, the address of its interface');
+    add('incomplete', 'model.provider', 'model.provider custom needs model.baseUrl, the address of its interface');
   }
   if (terminal.commandTimeoutMs > terminal.maxCommandTimeoutMs) {
     const limit = String(terminal.maxCommandTimeoutMs);
-    refuse(
+    add(
+      'contradiction',
       'terminal.commandTimeoutMs',
       `terminal.commandTimeoutMs is above terminal.maxCommandTimeoutMs (${limit})`,
-      limit,
     );
   }
   if ((temporal.tlsCertFile === null) !== (temporal.tlsKeyFile === null)) {
     const key = temporal.tlsCertFile === null ? 'temporal.tlsKeyFile' : 'temporal.tlsCertFile';
-    refuse(key, 'temporal.tlsCertFile and temporal.tlsKeyFile belong together; one of them is not set');
+    add('incomplete', key, 'temporal.tlsCertFile and temporal.tlsKeyFile belong together; one of them is not set');
   }
   const ports = [
     ['temporal.port', temporal.port],
@@ -33,7 +33,8 @@ export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
   ] as const;
   for (const [index, [key, port]] of ports.entries()) {
     const other = ports.slice(0, index).find((earlier) => earlier[1] === port && port !== 0);
-    if (other !== undefined) refuse(key, `${key} and ${other[0]} are both ${port}; each needs a port of its own`);
+    if (other !== undefined)
+      add('contradiction', key, `${key} and ${other[0]} are both ${port}; each needs a port of its own`);
   }
   return problems;
 }

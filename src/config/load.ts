@@ -3,7 +3,7 @@ import { expandHome, homePaths, type Environment } from './home.ts';
 import { crossChecks } from './cross-checks.ts';
 import { readEnvironment } from './read-environment.ts';
 import { describeProblem, hasErrors, type Problem } from './problem.ts';
-import { readConfigFile, type Entry } from './read-file.ts';
+import { readConfigFile, type Entry, type FileReading } from './read-file.ts';
 import { allSettings, type Config, type NamedSetting } from './schema.ts';
 
 export { describeProblem, hasErrors, type Problem };
@@ -33,9 +33,14 @@ export interface ConfigPlace {
  * the defaults. Synchronous, never throws, writes nothing.
  */
 export function loadConfig({ home, env }: ConfigPlace): LoadedConfig {
-  const paths = homePaths(home);
-  const plain = readConfigFile(paths.configFile, { secrets: false });
-  const secrets = readConfigFile(paths.secretsFile, { secrets: true });
+  const { configFile, secretsFile } = homePaths(home);
+  const plain = readConfigFile(configFile, { secrets: false });
+  return resolveConfig({ plain, secrets: readConfigFile(secretsFile, { secrets: true }), env });
+}
+
+/** As {@link loadConfig} for files that were read already. */
+export function resolveConfig(read: { plain: FileReading; secrets: FileReading; env: Environment }): LoadedConfig {
+  const { plain, secrets, env } = read;
   const environment = readEnvironment(env);
   const problems: Problem[] = [...plain.problems, ...secrets.problems, ...environment.problems];
   const sources = new Map<string, Source>();
@@ -75,7 +80,7 @@ function fromEnvironment(
 
 function fromFile(named: NamedSetting, entry: Entry | undefined, problems: Problem[]): Resolved | null {
   if (entry === undefined) return null;
-  const checked = checkValue(named, entry.raw);
+  const checked = checkValue(named, entry.raw, entry.source);
   const { file, line } = entry;
   if (checked.ok) return { value: checked.value, source: { from: 'file', file, line } };
   problems.push(refusal(checked, { where: file, line, key: named.key, prefix: '' }));
@@ -92,7 +97,15 @@ function refusal(
   at: { where: string; line: number | null; key: string; prefix: string },
 ): Problem {
   const { where, line, key, prefix } = at;
-  return { severity: 'error', where, line, key, message: prefix + checked.message, suggestion: checked.suggestion };
+  return {
+    kind: 'invalid-value',
+    severity: 'error',
+    where,
+    line,
+    key,
+    message: prefix + checked.message,
+    suggestion: checked.suggestion,
+  };
 }
 
 function expandPath({ key }: NamedSetting, value: unknown, env: Environment): unknown {

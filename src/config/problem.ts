@@ -1,5 +1,21 @@
+export type ProblemKind =
+  /** The file cannot be read, or others may read what is secret. */
+  | 'file'
+  | 'syntax'
+  | 'unknown-key'
+  | 'invalid-value'
+  /** Two values exclude each other. */
+  | 'contradiction'
+  /** A value needs another key that is not set. */
+  | 'incomplete'
+  /** A secret in config.yaml, or something else in secrets.yaml. */
+  | 'misplaced'
+  /** The environment holds a stronger value. */
+  | 'overridden';
+
 /** One thing wrong with the configuration; everything wrong is reported at once. Never holds a secret's value. */
 export interface Problem {
+  readonly kind: ProblemKind;
   /** `warning`: the value holds, but something should be put right. */
   readonly severity: 'error' | 'warning';
   /** The file, or `environment`. */

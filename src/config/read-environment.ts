@@ -25,7 +25,15 @@ export function readEnvironment(env: Environment): EnvironmentReading {
     } else if (ours.test(name)) {
       const message = `${name} sets nothing`;
       const suggestion = nearest(name, [...known]);
-      problems.push({ severity: 'warning', where: 'environment', line: null, key: name, message, suggestion });
+      problems.push({
+        kind: 'unknown-key',
+        severity: 'warning',
+        where: 'environment',
+        line: null,
+        key: name,
+        message,
+        suggestion,
+      });
     }
   }
   return { values, problems };

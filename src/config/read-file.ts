@@ -7,6 +7,8 @@ import { findSetting, isGroup, suggestKey } from './schema.ts';
 /** A value as it stands in a file, not yet checked. */
 export interface Entry {
   readonly raw: unknown;
+  /** As the person wrote it, where it is a single value. */
+  readonly source: string | null;
   readonly file: string;
   readonly line: number | null;
 }
@@ -24,7 +26,7 @@ export function readConfigFile(path: string, options: { readonly secrets: boolea
   let text: string;
   try {
     if (options.secrets) {
-      const refusal = refuseWideMode(path);
+      const refusal = secretsModeProblem(path);
       if (refusal !== null) return { entries: new Map(), problems: [refusal] };
     }
     text = readFileSync(path, 'utf8');
@@ -40,6 +42,7 @@ export function readConfigText(text: string, path: string, options: { readonly s
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const syntax = [...document.errors, ...document.warnings].map((error): Problem => ({
+    kind: 'syntax',
     severity: error.name === 'YAMLWarning' ? 'warning' : 'error',
     where: path,
     line: lines.linePos(error.pos[0]).line,
@@ -94,7 +97,9 @@ class Walk {
     if (!name.includes('.') && findSetting(path) !== undefined) {
       const node = pair.value as Node | null;
       const raw = node === null ? null : (node.toJS(this.#document) as unknown);
-      if (raw !== null) this.entries.set(path, { raw, file: this.#path, line: this.#line(pair.value ?? pair.key) });
+      const source = isScalar(node) && typeof node.source === 'string' ? node.source : null;
+      if (raw !== null)
+        this.entries.set(path, { raw, source, file: this.#path, line: this.#line(pair.value ?? pair.key) });
       return;
     }
     if (findSetting(path) !== undefined) {
@@ -107,7 +112,15 @@ class Walk {
   }
 
   #problem(at: unknown, key: string | null, message: string, suggestion: string | null): void {
-    this.problems.push({ severity: 'error', where: this.#path, line: this.#line(at), key, message, suggestion });
+    this.problems.push({
+      kind: 'unknown-key',
+      severity: 'error',
+      where: this.#path,
+      line: this.#line(at),
+      key,
+      message,
+      suggestion,
+    });
   }
 
   #line(node: unknown): number | null {
@@ -128,12 +141,13 @@ function misplaced(
     const message = secret
       ? `${key} is a secret and belongs in secrets.yaml; "hermes config set ${key} VALUE" moves it there`
       : `${key} is no secret and belongs in config.yaml`;
-    problems.push({ severity: 'warning', where: path, line, key, message, suggestion: null });
+    problems.push({ kind: 'misplaced', severity: 'warning', where: path, line, key, message, suggestion: null });
   }
   return problems;
 }
 
-function refuseWideMode(path: string): Problem | null {
+/** Why a secrets file of this mode is not used, or null. Throws where the file cannot be looked at. */
+export function secretsModeProblem(path: string): Problem | null {
   if (process.platform === 'win32') return null;
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) === 0) return null;
@@ -145,5 +159,5 @@ function refuseWideMode(path: string): Problem | null {
 }
 
 function fileProblem(path: string, message: string): Problem {
-  return { severity: 'error', where: path, line: null, key: null, message, suggestion: null };
+  return { kind: 'file', severity: 'error', where: path, line: null, key: null, message, suggestion: null };
 }

@@ -19,7 +19,7 @@ export interface Setting<T = unknown> {
   /** Turns a variable's or an argument's text into what YAML would have given; does not validate. */
   readonly fromText: (text: string) => unknown;
   /** The valid value that was probably meant, as text, or null. */
-  readonly suggest: (raw: unknown) => string | null;
+  readonly suggest: (raw: unknown, source?: string) => string | null;
 }
 
 interface Describe<D> {
@@ -139,7 +139,7 @@ const singleLine = z
 interface Rules<T> {
   readonly schema: z.ZodType<T>;
   readonly accepts: string;
-  readonly suggest: (raw: unknown) => string | null;
+  readonly suggest: (raw: unknown, source?: string) => string | null;
   readonly fromText?: (text: string) => unknown;
 }
 
@@ -163,8 +163,8 @@ function isScalar(raw: unknown): raw is Scalar {
 }
 
 /** YAML reads `4.10` as a number and would lose the zero; the person is told to put quotes. */
-function quoted(raw: unknown): string | null {
-  return isScalar(raw) && typeof raw !== 'string' ? JSON.stringify(String(raw)) : null;
+function quoted(raw: unknown, source?: string): string | null {
+  return isScalar(raw) && typeof raw !== 'string' ? JSON.stringify(source ?? String(raw)) : null;
 }
 
 /** `true`, `false`, `null` and numbers as what they say; everything else stays text and fails validation. */
