@@ -1,0 +1,91 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { approvalRepository } from './approvals.ts';
+import { blobStore } from './blobs.ts';
+import { conversationRepository } from './conversations.ts';
+import { connect, Database } from './database.ts';
+import { toPortError } from './errors.ts';
+import { idempotencyRepository } from './idempotency.ts';
+import { inboxRepository } from './inbox.ts';
+import { checkHeader, quickCheck } from './integrity.ts';
+import { memoryStore } from './memories.ts';
+import { migrate, ownMigrationsDir, pendingMigrations, readMigrations } from './migrate.ts';
+import { backupBefore } from './online-backup.ts';
+import { outboxRepository } from './outbox.ts';
+import type { Store } from './ports.ts';
+import { allowRuleRepository } from './rules.ts';
+import { conversationSearch } from './search.ts';
+import { stepRepository } from './steps.ts';
+import { todoStore } from './todos.ts';
+import { toolCallRepository } from './tool-calls.ts';
+import { transcriptRepository } from './transcript.ts';
+import { turnRepository } from './turns.ts';
+import { usageRepository } from './usage.ts';
+
+export interface StoreOptions {
+  /** The database file; made when missing, with its folder. */
+  readonly file: string;
+  /** Where a copy goes before an existing database is migrated. */
+  readonly backupDir: string;
+  /** How many such copies stay. */
+  readonly keepBackups?: number;
+  /** Where the migrations are; the program's own by default. */
+  readonly migrationsDir?: string;
+  /** Files up to this size are looked through at every start, larger ones only before a migration. */
+  readonly checkUpToBytes?: number;
+}
+
+/**
+ * Opens the store: checks the file, brings its schema up to date and returns the repositories. Several processes may
+ * open the same file. The file is not changed when this rejects.
+ *
+ * @throws PortError `Storage.Damaged`, `Storage.TooNew`, `Storage.Full`, `Storage.Unavailable`
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  try {
+    mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 });
+    await prepareFile(options);
+  } catch (error) {
+    throw toPortError(error);
+  }
+  const database = await Database.open(options.file);
+  return {
+    conversations: conversationRepository(database),
+    inbox: inboxRepository(database),
+    transcript: transcriptRepository(database),
+    turns: turnRepository(database),
+    steps: stepRepository(database),
+    toolCalls: toolCallRepository(database),
+    approvals: approvalRepository(database),
+    rules: allowRuleRepository(database),
+    usage: usageRepository(database),
+    outbox: outboxRepository(database),
+    idempotency: idempotencyRepository(database),
+    blobs: blobStore(database),
+    search: conversationSearch(database),
+    todos: todoStore(database),
+    memories: memoryStore(database),
+    close: () => database.close(),
+  };
+}
+
+async function prepareFile(options: StoreOptions): Promise<void> {
+  const { file, backupDir, keepBackups = 5, checkUpToBytes = 64 * 1024 * 1024 } = options;
+  checkHeader(file);
+  const isNew = !existsSync(file) || statSync(file).size === 0;
+  const known = readMigrations(options.migrationsDir ?? ownMigrationsDir);
+  const connection = connect(file);
+  try {
+    const checked = !isNew && statSync(file).size <= checkUpToBytes;
+    if (checked) quickCheck(connection);
+    const [first] = pendingMigrations(connection, known);
+    if (first === undefined) return;
+    if (!isNew) {
+      if (!checked) quickCheck(connection);
+      await backupBefore(`before-${first.name}`, file, backupDir, keepBackups);
+    }
+    migrate(connection, known);
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,160 @@
+import type { ModelStepOutcome } from '../contracts/activities.ts';
+import { PortError } from '../lib/port-error.ts';
+import { addApproval, closeApprovals } from './approvals.ts';
+import { requireConversation } from './conversations.ts';
+import { now, type Database, type Sql } from './database.ts';
+import { ownInbound, takeInbound } from './inbox.ts';
+import type { StepRepository } from './ports.ts';
+import { planToolCalls } from './tool-calls.ts';
+import { addMessage, slots } from './transcript.ts';
+import { beginTurn, noteTaken, turnState } from './turns.ts';
+import { addUsage } from './usage.ts';
+
+type Begin = Parameters<StepRepository['begin']>[0];
+type Begun = Awaited<ReturnType<StepRepository['begin']>>;
+type Answer = Parameters<StepRepository['commit']>[0];
+type Committed = Awaited<ReturnType<StepRepository['commit']>>;
+
+interface StepRecord {
+  readonly attempts: number;
+  readonly outcome: string | null;
+}
+
+export function stepRepository(database: Database): StepRepository {
+  return {
+    begin: (step) => database.write((sql) => begin(sql, step)),
+    commit: (answer) => database.write((sql) => commit(sql, answer)),
+  };
+}
+
+function begin(sql: Sql, step: Begin): Begun {
+  const { conversationId, turn } = step;
+  const key = { conversationId, turn, step: step.step };
+  const found = findStep(sql, key);
+  const own = ownInbound(sql, key, step.inboundIds);
+  const begun = { taken: own.map((row) => row.id), attempt: (found?.attempts ?? 0) + 1 };
+  if (found?.outcome !== null && found?.outcome !== undefined) {
+    const journal = JSON.parse(found.outcome) as ModelStepOutcome;
+    return { ...begun, journal, attempt: found.attempts, conversation: requireConversation(sql, conversationId) };
+  }
+  // All of it belongs to an earlier turn: this one was started by a repeat and must leave no trace.
+  const repeated = own.length === 0 && step.inboundIds.length > 0 && turnState(sql, conversationId, turn) === undefined;
+  if (!repeated) {
+    requireConversation(sql, conversationId);
+    if (beginTurn(sql, conversationId, turn) !== 'running') throw over(key);
+    sql.run(
+      `INSERT INTO Step (conversationId, turn, step, attempts, startedAt) VALUES (:conversationId, :turn, :step, 1, :at)
+       ON CONFLICT (conversationId, turn, step) DO UPDATE SET attempts = attempts + 1`,
+      { ...key, at: now() },
+    );
+    const fresh = takeInbound(sql, key, own);
+    noteTaken(sql, { conversationId, turn }, fresh, fresh.length);
+  }
+  return { ...begun, journal: null, conversation: requireConversation(sql, conversationId) };
+}
+
+function commit(sql: Sql, answer: Answer): Committed {
+  const key = { conversationId: answer.conversationId, turn: answer.turn, step: answer.step };
+  const earlier = findStep(sql, key)?.outcome;
+  if (earlier !== null && earlier !== undefined) {
+    return { committed: false, outcome: JSON.parse(earlier) as ModelStepOutcome };
+  }
+  const { personId } = requireConversation(sql, answer.conversationId);
+  const at = now();
+  addUsage(sql, { ...key, personId, at, ...answer });
+  const state = beginTurn(sql, answer.conversationId, answer.turn);
+  if (state !== 'running') {
+    // The turn was ended while the model was thinking: what it said is dropped, what it cost is not.
+    addTotals(sql, answer, { at, messages: 0, title: null });
+    return { committed: false, outcome: answer.outcome };
+  }
+  sql.run(
+    `INSERT INTO Step (conversationId, turn, step, provider, outcome, startedAt, answeredAt)
+     VALUES (:conversationId, :turn, :step, :provider, :outcome, :at, :at)
+     ON CONFLICT (conversationId, turn, step) DO UPDATE SET
+       provider = excluded.provider, outcome = excluded.outcome, answeredAt = excluded.answeredAt`,
+    { ...key, provider: answer.provider, outcome: JSON.stringify(answer.outcome), at },
+  );
+  addAnswer(sql, answer, personId);
+  planToolCalls(sql, key, answer.planned);
+  for (const approval of answer.approvals) {
+    addApproval(sql, { ...approval, conversationId: answer.conversationId, turn: answer.turn, personId });
+  }
+  addTotals(sql, answer, { at, messages: 1 + answer.rejected.length, title: answer.title ?? null });
+  noteOnTurn(sql, answer, at);
+  return { committed: true, outcome: answer.outcome };
+}
+
+function addAnswer(sql: Sql, answer: Answer, personId: string): void {
+  const place = { conversationId: answer.conversationId, turn: answer.turn, step: answer.step, personId };
+  addMessage(sql, {
+    ...place,
+    slot: slots.assistant,
+    role: 'assistant',
+    text: answer.text,
+    reasoning: answer.reasoning === '' ? null : answer.reasoning,
+    toolCalls: answer.toolCalls,
+    speaker: 'assistant',
+  });
+  for (const call of answer.rejected) {
+    addMessage(sql, {
+      ...place,
+      slot: slots.toolResult(call.index),
+      role: 'tool',
+      text: call.text,
+      toolCallId: call.toolCallId,
+      toolName: call.name,
+      toolStatus: 'error',
+      speaker: call.name,
+    });
+  }
+}
+
+function noteOnTurn(sql: Sql, answer: Answer, at: string): void {
+  const final = answer.outcome.kind === 'final';
+  sql.run(
+    `UPDATE Turn SET steps = steps + 1, inputTokens = inputTokens + :inputTokens,
+       outputTokens = outputTokens + :outputTokens, costUsd = costUsd + :costUsd, model = :model,
+       state = CASE WHEN :final THEN 'done' ELSE state END, endedAt = CASE WHEN :final THEN :at ELSE endedAt END,
+       answer = CASE WHEN :final THEN :text ELSE answer END
+     WHERE conversationId = :conversationId AND turn = :turn`,
+    {
+      conversationId: answer.conversationId,
+      turn: answer.turn,
+      ...amounts(answer),
+      model: answer.usage.model,
+      final: final ? 1 : 0,
+      text: answer.text,
+      at,
+    },
+  );
+  if (final) closeApprovals(sql, { conversationId: answer.conversationId, turn: answer.turn }, 'done');
+}
+
+function addTotals(sql: Sql, answer: Answer, more: { at: string; messages: number; title: string | null }): void {
+  sql.run(
+    `UPDATE Conversation SET inputTokens = inputTokens + :inputTokens, outputTokens = outputTokens + :outputTokens,
+       costUsd = costUsd + :costUsd, messageCount = messageCount + :messages, title = ifnull(:title, title),
+       lastTurn = max(lastTurn, :turn), updatedAt = :at
+     WHERE id = :conversationId`,
+    { conversationId: answer.conversationId, turn: answer.turn, ...amounts(answer), ...more },
+  );
+}
+
+function amounts({ usage }: Answer): { inputTokens: number; outputTokens: number; costUsd: number } {
+  return { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costUsd: usage.costUsd };
+}
+
+function findStep(sql: Sql, key: { conversationId: string; turn: number; step: number }): StepRecord | undefined {
+  return sql.get<StepRecord>(
+    'SELECT attempts, outcome FROM Step WHERE conversationId = :conversationId AND turn = :turn AND step = :step',
+    key,
+  );
+}
+
+function over(key: { conversationId: string; turn: number; step: number }): PortError {
+  return new PortError('Storage.Conflict', `Turn ${key.turn} is over; it takes no more steps.`, {
+    retryable: false,
+    details: key,
+  });
+}
