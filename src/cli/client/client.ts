@@ -1,0 +1,149 @@
+import type {
+  Answer,
+  ApprovalList,
+  ApprovalView,
+  ConfigureBody,
+  ConversationList,
+  ConversationView,
+  CreateConversationBody,
+  DecideBody,
+  InterruptResponse,
+  MessageList,
+  ModelList,
+  PromptSize,
+  SearchResponse,
+  Status,
+  SubmitRequest,
+  SubmitResponse,
+  UndoResponse,
+  UsageResponse,
+} from '../../contracts/api.ts';
+import type { Repeat, ServiceLink } from './link.ts';
+import type { Call } from './exchange.ts';
+
+interface Ask {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The service's API as typed calls. Every one waits for a service that is away and then goes on, as `ServiceLink` says;
+ * all reject with ApiRequestError for an answer that is an error.
+ */
+export class HermesClient {
+  readonly link: ServiceLink;
+
+  constructor(link: ServiceLink) {
+    this.link = link;
+  }
+
+  /** Repeated with the same `inboundId` until answered, which changes nothing after the first. */
+  submit(message: SubmitRequest, ask: Ask = {}): Promise<SubmitResponse> {
+    return this.call('POST', '/api/messages', { body: message, ...ask });
+  }
+
+  /** Waits at the service for at most `waitMs`; then the state is `pending` or `waiting`. */
+  answer(inboundId: string, waitMs: number, ask: Ask = {}): Promise<Answer> {
+    const path = `/api/messages/${encodeURIComponent(inboundId)}/answer?waitMs=${waitMs}`;
+    return this.call('GET', path, { silenceMs: waitMs + 15_000, ...ask });
+  }
+
+  async conversations(page: { limit: number; before?: string }): Promise<readonly ConversationView[]> {
+    const list = await this.call<ConversationList>('GET', `/api/conversations${query({ ...page })}`);
+    return list.conversations;
+  }
+
+  conversation(idOrName: string): Promise<ConversationView> {
+    return this.call('GET', conversationPath(idOrName));
+  }
+
+  create(body: CreateConversationBody): Promise<ConversationView> {
+    return this.call('POST', '/api/conversations', { body }, 'never');
+  }
+
+  configure(idOrName: string, body: ConfigureBody): Promise<ConversationView> {
+    return this.call('PATCH', conversationPath(idOrName), { body });
+  }
+
+  async delete(idOrName: string): Promise<void> {
+    await this.call('DELETE', conversationPath(idOrName));
+  }
+
+  async messages(idOrName: string, page: { limit: number; beforeId?: number }): Promise<MessageList['messages']> {
+    const path = `${conversationPath(idOrName)}/messages${query({ ...page })}`;
+    return (await this.call<MessageList>('GET', path)).messages;
+  }
+
+  /** The whole conversation as a document. */
+  export(idOrName: string, format: 'md' | 'json'): Promise<string> {
+    return this.link.text({ method: 'GET', path: `${conversationPath(idOrName)}/export?format=${format}` });
+  }
+
+  interrupt(idOrName: string, ask: Ask = {}): Promise<InterruptResponse> {
+    return this.call('POST', `${conversationPath(idOrName)}/interrupt`, { body: {}, ...ask });
+  }
+
+  undo(idOrName: string): Promise<UndoResponse> {
+    return this.call('POST', `${conversationPath(idOrName)}/undo`, { body: {} }, 'never');
+  }
+
+  retry(idOrName: string): Promise<SubmitResponse> {
+    return this.call('POST', `${conversationPath(idOrName)}/retry`, { body: {} }, 'never');
+  }
+
+  /** Makes it the person's current conversation. */
+  resume(idOrName: string): Promise<ConversationView> {
+    return this.call('POST', `${conversationPath(idOrName)}/resume`, { body: {} });
+  }
+
+  async search(words: string, limit: number): Promise<SearchResponse['hits']> {
+    return (await this.call<SearchResponse>('GET', `/api/search${query({ q: words, limit })}`)).hits;
+  }
+
+  async approvals(filter: { state?: string; conversationId?: string } = {}): Promise<readonly ApprovalView[]> {
+    return (await this.call<ApprovalList>('GET', `/api/approvals${query({ ...filter })}`)).approvals;
+  }
+
+  decide(approvalId: string, body: DecideBody): Promise<ApprovalView> {
+    return this.call('POST', `/api/approvals/${encodeURIComponent(approvalId)}`, { body });
+  }
+
+  status(): Promise<Status> {
+    return this.call('GET', '/api/status');
+  }
+
+  async usage(days: number): Promise<UsageResponse['days']> {
+    return (await this.call<UsageResponse>('GET', `/api/usage${query({ days })}`)).days;
+  }
+
+  models(): Promise<ModelList> {
+    return this.call('GET', '/api/models');
+  }
+
+  prompt(): Promise<PromptSize> {
+    return this.call('GET', '/api/prompt');
+  }
+
+  close(): void {
+    this.link.close();
+  }
+
+  private call<T>(
+    method: Call['method'],
+    path: string,
+    more: { body?: unknown; silenceMs?: number; signal?: AbortSignal | undefined } = {},
+    repeat: Repeat = 'harmless',
+  ): Promise<T> {
+    const { signal, ...rest } = more;
+    return this.link.json<T>({ method, path, ...rest, ...(signal === undefined ? {} : { signal }) }, repeat);
+  }
+}
+
+export function conversationPath(idOrName: string): string {
+  return `/api/conversations/${encodeURIComponent(idOrName)}`;
+}
+
+function query(values: Readonly<Record<string, string | number | undefined>>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) parameters.set(name, String(value));
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`;
+}
