@@ -23,6 +23,7 @@ export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
     );
   }
   if ((temporal.tlsCertFile === null) !== (temporal.tlsKeyFile === null)) {
+    // Told at the one that stands alone: it has a line.
     const key = temporal.tlsCertFile === null ? 'temporal.tlsKeyFile' : 'temporal.tlsCertFile';
     add('incomplete', key, 'temporal.tlsCertFile and temporal.tlsKeyFile belong together; one of them is not set');
   }

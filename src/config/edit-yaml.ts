@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Document, isMap, isScalar, parseDocument, YAMLMap, type Node, type Pair, type ParsedNode } from 'yaml';
 
-/** The file as parsed; `text` is what {@link setInYaml} and {@link unsetInYaml} change. Must be free of errors. */
 type Keys = readonly [string, ...string[]];
 type Tree = { [key: string]: unknown };
 
@@ -47,7 +46,13 @@ function firstThatGives(wanted: Tree, text: string, edits: readonly Edit[]): str
 }
 
 function isSame(text: string, wanted: Tree): boolean {
-  return parseDocument(text).errors.length === 0 && isDeepStrictEqual(pruned(plainTree(text)), pruned(wanted));
+  if (parseDocument(text).errors.length > 0) return false;
+  try {
+    return isDeepStrictEqual(pruned(plainTree(text)), pruned(wanted));
+  } catch {
+    // An alias to what the edit took away: not the same.
+    return false;
+  }
 }
 
 /* ---- in place ---- */
@@ -117,7 +122,20 @@ function replaceValue(text: string, pair: Pair<ParsedNode, ParsedNode | null>, e
     const after = text[range[1]] === '#' ? ' ' : '';
     return text.slice(0, range[0]) + gap + inline + after + text.slice(range[1]);
   }
-  return text.slice(0, lineStart(text, from)) + rendered + text.slice(lineEnd(text, to));
+  const comment = commentBesideKey(text, pair);
+  const lines = comment === null ? rendered : rendered.replace(/ *\n/, () => ` ${comment}\n`);
+  return text.slice(0, lineStart(text, from)) + lines + text.slice(lineEnd(text, to));
+}
+
+/** The comment on the key's line when the value stands on the lines below. */
+function commentBesideKey(text: string, pair: Pair<ParsedNode, ParsedNode | null>): string | null {
+  const start = pair.value?.range[0] ?? startOf(pair);
+  const line = text.slice(startOf(pair), lineEnd(text, startOf(pair)));
+  const below = start >= startOf(pair) + line.length;
+  const header = below
+    ? text.slice(pair.key.range[1], startOf(pair) + line.length)
+    : text.slice(start, startOf(pair) + line.length);
+  return (below ? /^\s*:\s+(#.*)/ : /^[|>][-+0-9]*\s+(#.*)/).exec(header)?.[1]?.trimEnd() ?? null;
 }
 
 function unsetInPlace(text: string, path: Keys): string | null {
@@ -164,11 +182,11 @@ function render(tree: Tree, indent: number): string {
 
 function reprint(text: string, change: (document: Document) => void): string | null {
   const document: Document = parseDocument(text);
-  change(document);
   try {
+    change(document);
     return document.toString({ lineWidth: 0 });
   } catch {
-    // The change took away an anchor that something else points to; the caller says so.
+    // The path leads through an alias, or the change took away what one points to; the caller says so.
     return null;
   }
 }

@@ -1,13 +1,15 @@
 /**
- * The candidate that was probably meant, or null when none is close. Letter case, `-`, `_` and `.` do not count, so
- * `base_url` finds `baseUrl`.
+ * The candidate that was probably meant, or null when none is close: few slips, or a beginning of three letters or more.
+ * Letter case, `-`, `_` and `.` do not count, so `base_url` finds `baseUrl`.
  */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   const wanted = plain(word);
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, plain(candidate));
+    const given = plain(candidate);
+    const begun = wanted.length >= 3 && given !== wanted && given.startsWith(wanted);
+    const distance = begun ? 1 : editDistance(wanted, given);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -5,7 +5,7 @@ import { approvals, web } from './sections/safety.ts';
 import { api, service } from './sections/service.ts';
 import { temporal } from './sections/temporal.ts';
 import { terminal } from './sections/terminal.ts';
-import { nearestKey } from './nearest.ts';
+import { nearest, nearestKey } from './nearest.ts';
 import { isProviderId, providerIds, type ProviderId } from './provider-ids.ts';
 import type { Setting } from './setting.ts';
 
@@ -54,8 +54,11 @@ export function findSetting(key: string): NamedSetting | undefined {
   return byKey.get(key);
 }
 
-/** The key that was probably meant, or null. */
+/** The key that was probably meant, or the section for a word that is close to one; null when nothing is close. */
 export function suggestKey(key: string): string | null {
+  const isName = fixed.some((entry) => entry.key.endsWith(`.${key}`));
+  const section = key.includes('.') || isName ? null : nearest(key, [...Object.keys(sections), 'providers']);
+  if (section !== null) return section;
   const wanted = key.split('.');
   const id = wanted[1];
   // Within a provider that exists only its own keys can be meant.

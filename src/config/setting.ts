@@ -182,8 +182,8 @@ function listFromText(value: string): unknown {
   try {
     return JSON.parse(trimmed) as unknown;
   } catch {
-    // Not JSON: the text itself goes on and the schema refuses it with what a list looks like.
-    return value;
+    // Brackets without quotes, as YAML allows them. Anything worse is refused by the schema.
+    return trimmed.endsWith(']') && !/["'[\]{}]/.test(trimmed.slice(1, -1)) ? parts(trimmed.slice(1, -1)) : value;
   }
 }
 
