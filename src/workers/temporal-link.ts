@@ -22,6 +22,8 @@ interface Target {
   readonly options: NativeConnectionOptions & { readonly address: string };
   readonly namespace: string;
   readonly embedded: boolean;
+  /** Null: retention is not ours to set. */
+  readonly retentionDays: number | null;
 }
 
 const runFileSchema = z.object({ address: z.string() });
@@ -59,21 +61,15 @@ async function findTarget(options: {
   readonly runFile: string;
 }): Promise<Target> {
   const { temporal } = options.source.current();
-  const external = await findExternalTemporal(
-    {
-      address: temporal.address ?? undefined,
-      namespace: temporal.namespace,
-      apiKey: temporal.apiKey?.reveal(),
-      tls: temporal.tls ? true : undefined,
-      tlsCertFile: temporal.tlsCertFile ?? undefined,
-      tlsKeyFile: temporal.tlsKeyFile ?? undefined,
-    },
-    options.env,
-  );
-  if (external !== undefined) return { options: external.connection, namespace: external.namespace, embedded: false };
+  const external = await findExternalTemporal(temporal, options.env);
+  if (external !== undefined) {
+    return { options: external.connection, namespace: external.namespace, embedded: false, retentionDays: null };
+  }
   const { address } = runFileSchema.parse(JSON.parse(await readFile(options.runFile, 'utf8')));
   // Compression costs more than it saves on loopback.
-  return { options: { address, grpcCompression: { codec: 'none' } }, namespace: 'default', embedded: true };
+  const connection = { address, grpcCompression: { codec: 'none' } } as const;
+  const { namespace, retentionDays } = temporal;
+  return { options: connection, namespace, embedded: true, retentionDays };
 }
 
 async function connectOnce(target: Target, log: Logger): Promise<TemporalLink> {
@@ -90,7 +86,7 @@ async function connectOnce(target: Target, log: Logger): Promise<TemporalLink> {
 
 async function prepare(connection: NativeConnection, target: Target, log: Logger): Promise<boolean> {
   try {
-    await prepareNamespace(connection, target.namespace, { retention: target.embedded });
+    await prepareNamespace(connection, target.namespace, target.retentionDays);
     return true;
   } catch (error) {
     // A server of one's own may not let us add attributes; everything but the search in its UI works without them.

@@ -7,11 +7,17 @@ import { Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { StartProblem } from '../../src/workers/problem.ts';
 import { isServing } from '../../src/workers/temporal/grpc-health.ts';
-import { prepareNamespace, retentionDays } from '../../src/workers/temporal/namespace.ts';
+import { prepareNamespace } from '../../src/workers/temporal/namespace.ts';
 import { temporalPin } from '../../src/workers/temporal/pin.ts';
 import { freePort } from '../../src/workers/temporal/ports.ts';
 import { startTemporalServer, type RunningServer } from '../../src/workers/temporal/server.ts';
-import { startTestTemporal, testTemporalBinary, watchProcess, type TestTemporal } from '../support/temporal-server.ts';
+import {
+  startTestTemporal,
+  testRetentionDays,
+  testTemporalBinary,
+  watchProcess,
+  type TestTemporal,
+} from '../support/temporal-server.ts';
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -48,7 +54,7 @@ describe('the embedded server of a test', () => {
 
   it('keeps closed workflows for months', async () => {
     const namespace = await connection.workflowService.describeNamespace({ namespace: temporal.namespace });
-    expect(Number(namespace.config?.workflowExecutionRetentionTtl?.seconds)).toBe(retentionDays * 24 * 60 * 60);
+    expect(Number(namespace.config?.workflowExecutionRetentionTtl?.seconds)).toBe(testRetentionDays * 24 * 60 * 60);
   });
 
   it('keeps its database in WAL mode', () => {
@@ -62,7 +68,7 @@ describe('the embedded server of a test', () => {
     await temporal.restart();
     expect(temporal.pid).not.toBe(before);
     const namespace = await connection.workflowService.describeNamespace({ namespace: temporal.namespace });
-    expect(Number(namespace.config?.workflowExecutionRetentionTtl?.seconds)).toBe(retentionDays * 24 * 60 * 60);
+    expect(Number(namespace.config?.workflowExecutionRetentionTtl?.seconds)).toBe(testRetentionDays * 24 * 60 * 60);
   });
 });
 
@@ -117,12 +123,12 @@ describe('startTemporalServer', () => {
     });
     // A new namespace is known to the whole server only after its next refresh.
     await expect
-      .poll(() => prepareNamespace(connection, namespace).then(() => 'prepared', String), { timeout: 30_000 })
+      .poll(() => prepareNamespace(connection, namespace, 30).then(() => 'prepared', String), { timeout: 30_000 })
       .toBe('prepared');
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     const { config } = await connection.workflowService.describeNamespace({ namespace });
     expect(Object.keys(customAttributes)).toEqual(expect.arrayContaining(['HermesState', 'HermesTitle']));
-    expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(retentionDays * 24 * 60 * 60);
+    expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(30 * 24 * 60 * 60);
     await connection.close();
   });
 

@@ -8,6 +8,9 @@ import { prepareNamespace } from '../../src/workers/temporal/namespace.ts';
 import { projectCache } from '../../src/workers/temporal/resolve.ts';
 import { startTemporalServer, type RunningServer } from '../../src/workers/temporal/server.ts';
 
+/** As the configuration's default. */
+export const testRetentionDays = 120;
+
 export interface TestTemporal {
   readonly address: string;
   readonly uiUrl: string | null;
@@ -55,7 +58,7 @@ export async function startTestTemporal(options: TestTemporalOptions = {}): Prom
   let server = await start();
   const { address, uiUrl, namespace } = server;
   const connection = await Connection.connect({ address });
-  await prepareNamespace(connection, namespace);
+  await prepareNamespace(connection, namespace, testRetentionDays);
   await connection.close();
   let stopped: Promise<void> | undefined;
   const kill = async (): Promise<void> => {

