@@ -1,0 +1,54 @@
+/**
+ * How the run protocol reaches the place where commands run: local uses the file system, other backends run the same
+ * small scripts through whatever they have for that. Paths are absolute there. Methods throw PortError
+ * (Terminal.BackendUnavailable, Terminal.Denied) when the place cannot be reached or refuses.
+ */
+export interface RunHost {
+  /** Folder for scripts, sessions and runs; exists, links resolved. */
+  readonly root: string;
+  /** Makes folders with their parents, for the owner only. Idempotent. */
+  makeFolders(paths: readonly string[]): Promise<void>;
+  /** Makes a file that appears with its whole content; leaves one that exists alone. Says whether it was made. */
+  createFile(path: string, text: string): Promise<boolean>;
+  /** Null when there is none. For small files. */
+  readText(path: string): Promise<string | null>;
+  /** Names in a folder; empty when there is none. */
+  listFolder(path: string): Promise<readonly string[]>;
+  /** Removes a folder with its content, or a file. Idempotent. */
+  remove(path: string): Promise<void>;
+  /** Everything known of a run, in one round trip, with output from `offset` on. */
+  observe(runFolder: string, range: { offset: number; maxBytes: number }): Promise<RunRecords>;
+  /** Starts `sh script args…` as a process that outlives this one, its errors appended to `logPath`. */
+  launch(script: string, args: readonly string[], logPath: string): Promise<LaunchedProcess>;
+  /** Runs `sh script args…` to its end and resolves with its exit code. */
+  execute(script: string, args: readonly string[]): Promise<number>;
+  /** Writes to a FIFO that has a reader. Resolves with how many bytes fitted; 0: full for now. */
+  feed(path: string, bytes: Buffer): Promise<number>;
+  /** Asks a process to end; says nothing about whether it was there. */
+  terminate(pid: number): Promise<void>;
+  /** Starts to watch a folder; `next` resolves at a change since the last call, or after `ms`. */
+  watch(folder: string): Promise<FolderWatch>;
+}
+
+export interface LaunchedProcess {
+  /** True once it is known to have ended; a host that cannot know says false. */
+  ended(): boolean;
+}
+
+export interface FolderWatch {
+  next(ms: number, signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** A run's files as they are; null: no such file. */
+export interface RunRecords {
+  /** First line of `spec`. */
+  readonly spec: string | null;
+  readonly claimed: string | null;
+  readonly exit: string | null;
+  readonly killed: boolean;
+  /** Whether the process named in `claimed` is alive; only looked at while there is no `exit`. */
+  readonly supervisorAlive: boolean;
+  readonly outputBytes: number;
+  readonly bytes: Buffer;
+}

@@ -1,0 +1,58 @@
+import { PortError } from '../lib/port-error.ts';
+import type { RunSpec, RunState } from './backend.ts';
+import type { LaunchedProcess } from './run-host.ts';
+import { safeName, specText } from './run-layout.ts';
+import type { RunStore } from './run-store.ts';
+
+/** How long a supervisor may take to claim its run before the place counts as broken. */
+const claimLimitMs = 10_000;
+
+/**
+ * Writes the spec, launches a supervisor and waits for the claim. Every step may be repeated, and the claim is made
+ * by the supervisor: a starter that dies anywhere is repaired by starting again, and of many starters one has an effect.
+ */
+export async function startRun(
+  store: RunStore,
+  spec: RunSpec,
+  { defaultCwd, shell }: { defaultCwd: string; shell: string | undefined },
+): Promise<RunState> {
+  const known = await store.observe(spec.key);
+  if (known.records.claimed !== null) return known.state;
+  const { host, scripts } = store;
+  const folder = store.runFolder(spec.key);
+  const sessionFolder = store.sessionFolder(spec.sessionKey);
+  const text = specText(spec, { sessionFolder, defaultCwd, shell, cwd: spec.cwd });
+  await store.ready();
+  await host.makeFolders([`${folder}/next`, `${sessionFolder}/runs`]);
+  await host.createFile(`${sessionFolder}/runs/${safeName(spec.key)}`, '');
+  await host.createFile(`${folder}/spec`, text);
+  const logPath = `${folder}/supervisor.log`;
+  const launched = await host.launch(`${scripts}/supervise.sh`, [scripts, folder], logPath);
+  return claimedState(store, spec.key, launched, logPath);
+}
+
+/** Waits until somebody, we or another starter, has claimed the run. */
+async function claimedState(
+  store: RunStore,
+  key: string,
+  launched: LaunchedProcess,
+  logPath: string,
+): Promise<RunState> {
+  const watch = await store.host.watch(store.runFolder(key));
+  try {
+    const limit = Date.now() + claimLimitMs;
+    for (;;) {
+      // Asked before looking: a supervisor that has ended without a claim will not make one later.
+      const hopeless = launched.ended() || Date.now() >= limit;
+      const { state, records } = await store.observe(key);
+      if (records.claimed !== null) return state;
+      if (hopeless) {
+        const log = ((await store.host.readText(logPath)) ?? '').trim().slice(-300);
+        throw new PortError('Terminal.BackendUnavailable', `The command could not be started. ${log}`.trim());
+      }
+      await watch.next(20);
+    }
+  } finally {
+    watch.close();
+  }
+}
