@@ -67,7 +67,8 @@ export function createTemporalConversationClient(options: ConversationClientOpti
             taskQueue: options.taskQueue,
             args: [input],
             signal: messageNames.inbound,
-            signalArgs: [envelope],
+            // The person's setting may have changed since the workflow started; each message carries today's.
+            signalArgs: [{ ...envelope, busyMode: envelope.busyMode ?? input.settings.busyMode }],
             workflowTaskTimeout: workflowTaskTimeoutMs,
             staticSummary: start?.title ?? envelope.preview,
             memo: { person: options.personId, platform: envelope.platform },
