@@ -64,7 +64,8 @@ export interface ModelDescription {
 
 /**
  * One way to reach language models.
- * Contract of `generate`: makes exactly one request and never retries; aborting `signal` aborts the request and
+ * Contract of `generate`: runs a model at most once and never retries (a request refused for a field the server does not
+ * know may be put again without it, since nothing has run); aborting `signal` aborts the request and
  * rejects with the signal's reason; every other failure is a {@link PortError} with a `Model.*` code.
  */
 export interface ModelProvider {

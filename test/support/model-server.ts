@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LLMock, type FixtureResponse } from '@copilotkit/aimock';
 
@@ -168,12 +168,15 @@ export const huge = (sizeBytes: number): Answer =>
   raw(async (request, response) => {
     openStream(response);
     const piece = 'lorem ipsum dolor sit amet, '.repeat(600).slice(0, 16_384);
-    for (let sent = 0; sent < sizeBytes && !response.destroyed; sent += piece.length) {
-      const event = textEvent(request, piece.slice(0, Math.min(piece.length, sizeBytes - sent)));
-      if (!response.write(event))
-        await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+    function* pieces() {
+      for (let sent = 0; sent < sizeBytes; sent += piece.length) {
+        yield textEvent(request, piece.slice(0, Math.min(piece.length, sizeBytes - sent)));
+      }
+      yield finishEvent(request);
     }
-    response.end(finishEvent(request));
+    await pipeline(pieces, response).catch((error: unknown) => {
+      if (!response.destroyed) throw error; // the client has left
+    });
   });
 
 /** One delta every `everyMs`. */
@@ -252,7 +255,6 @@ class Script {
 
 export async function startModelServer(options: ModelServerOptions = {}): Promise<ModelServer> {
   const script = new Script();
-  const sockets = new Set<Socket>();
   const chosen = new Map<string, Extract<Answer, { kind: 'scripted' }>>();
   const mock = new LLMock({
     port: options.port ?? 0,
@@ -265,11 +267,6 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
   // Asked before aimock itself: it records the request, writes raw answers, and hands the rest on with its choice.
   mock.mount('/v1', {
     async handleRequest(request, response, path) {
-      const { socket } = request;
-      if (!sockets.has(socket)) {
-        sockets.add(socket);
-        socket.once('close', () => sockets.delete(socket));
-      }
       if (request.method !== 'POST' || path !== '/chat/completions') return false;
       const bytes = await readBody(request);
       if (bytes === null) return true;
@@ -321,15 +318,17 @@ export async function startModelServer(options: ModelServerOptions = {}): Promis
       script.fallback = () => text('ok');
     },
     stop() {
-      stopped ??= stopListening(mock, sockets);
+      stopped ??= stopListening(mock);
       return stopped;
     },
   };
 }
 
-async function stopListening(mock: LLMock, sockets: ReadonlySet<Socket>): Promise<void> {
+async function stopListening(mock: LLMock): Promise<void> {
+  // aimock waits for its clients to leave, and a client may keep a connection in reserve for seconds.
+  const { server } = mock['serverInstance'] as { server: Server };
   const closed = mock.stop();
-  for (const socket of sockets) socket.destroy();
+  server.closeAllConnections();
   await closed;
 }
 
