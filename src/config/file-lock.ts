@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** The holder writes a few small files; longer than this it is not at work any more, whatever its pid says. */
@@ -27,6 +28,7 @@ export async function withFileLock<T>(
     if (read(path)?.token !== token) throw new LockTimeout(`${path} was taken over by another process`);
   };
   try {
+    removeOrphans(path);
     return await work(assertHeld);
   } finally {
     if (read(path)?.token === token) rmSync(path, { force: true });
@@ -36,19 +38,30 @@ export async function withFileLock<T>(
 async function acquire(path: string, deadline: number): Promise<string> {
   const token = randomBytes(8).toString('hex');
   const own = `${path}.${token}.new`;
-  writeFileSync(own, JSON.stringify({ pid: process.pid, token }), { mode: 0o600 });
+  writeFileSync(own, `${process.pid} ${token}`, { mode: 0o600 });
   try {
     for (;;) {
       if (tryLink(own, path)) return token;
       const holder = read(path);
       if (holder !== null && isOver(holder)) await takeAway(path, holder, deadline);
       else if (performance.now() >= deadline) {
-        const by = holder === null ? 'another process' : `process ${holder.pid}`;
+        const by = holder?.pid == null ? 'another process' : `process ${holder.pid}`;
         throw new LockTimeout(`${by} is changing the configuration (${path})`);
       } else await delay(retryEveryMs);
     }
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+/** What processes left that were killed while they waited for the lock. */
+function removeOrphans(path: string): void {
+  const stem = `${basename(path)}.`;
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(stem) || !name.endsWith('.new')) continue;
+    const orphan = join(dirname(path), name);
+    const holder = read(orphan);
+    if (holder !== null && isOver(holder)) rmSync(orphan, { force: true });
   }
 }
 
@@ -78,15 +91,18 @@ async function takeAway(path: string, holder: Holder, deadline: number): Promise
 }
 
 interface Holder {
-  readonly pid: number;
+  readonly pid: number | null;
   readonly token: string;
   readonly ageMs: number;
 }
 
 function read(path: string): Holder | null {
   try {
-    const { pid, token } = JSON.parse(readFileSync(path, 'utf8')) as { pid: number; token: string };
-    return { pid, token, ageMs: Date.now() - statSync(path).mtimeMs };
+    const ageMs = Date.now() - statSync(path).mtimeMs;
+    // Cut short by a full disk or a power cut: nobody's, and over when it is old.
+    const nobody = { pid: null, token: 'unreadable', ageMs };
+    const [, pid, token] = /^(\d+) ([0-9a-f]+)$/.exec(readFileSync(path, 'utf8')) ?? [];
+    return pid === undefined || token === undefined ? nobody : { pid: Number(pid), token, ageMs };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
@@ -95,6 +111,7 @@ function read(path: string): Holder | null {
 
 function isOver({ pid, ageMs }: Holder): boolean {
   if (ageMs > heldAtMostMs) return true;
+  if (pid === null) return false;
   try {
     process.kill(pid, 0);
     return false;
