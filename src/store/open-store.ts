@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { PortError } from '../lib/port-error.ts';
 import { approvalRepository } from './approvals.ts';
 import { blobStore } from './blobs.ts';
 import { conversationRepository } from './conversations.ts';
@@ -13,6 +14,7 @@ import { migrate, ownMigrationsDir, pendingMigrations, readMigrations } from './
 import { backupBefore } from './online-backup.ts';
 import { outboxRepository } from './outbox.ts';
 import type { Store } from './ports.ts';
+import { stagedName } from './restore-backup.ts';
 import { allowRuleRepository } from './rules.ts';
 import { conversationSearch } from './search.ts';
 import { stepRepository } from './steps.ts';
@@ -71,9 +73,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 async function prepareFile(options: StoreOptions): Promise<void> {
   const { file, backupDir, keepBackups = 5, checkUpToBytes = 64 * 1024 * 1024 } = options;
+  refuseHalfRestored(file);
   checkHeader(file);
   const isNew = !existsSync(file) || statSync(file).size === 0;
   const known = readMigrations(options.migrationsDir ?? ownMigrationsDir);
+  // What SQLite makes by itself is readable to everybody; its log and index take over the mode of the file.
+  if (isNew) closeSync(openSync(file, 'a', 0o600));
   const connection = connect(file);
   try {
     const checked = !isNew && statSync(file).size <= checkUpToBytes;
@@ -88,4 +93,15 @@ async function prepareFile(options: StoreOptions): Promise<void> {
   } finally {
     connection.close();
   }
+}
+
+/** A restore that was cut short may have moved the database away already: an empty new one would look like a loss. */
+function refuseHalfRestored(file: string): void {
+  if (!existsSync(stagedName(file))) return;
+  throw new PortError(
+    'Storage.Damaged',
+    `A restore of ${file} was cut short. Run \`hermes restore\` again, or remove ${stagedName(file)} if ${file} is the ` +
+      'database you want.',
+    { details: { file } },
+  );
 }
