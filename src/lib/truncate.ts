@@ -1,15 +1,8 @@
 export interface TruncateOptions {
   /** UTF-16 units the result has at most, notice included. */
   readonly maxChars: number;
-  /** How the rest can be read, e.g. `read_file blob:abc`. Absent: it cannot. */
-  readonly readWith?: string;
-}
-
-export interface Truncated {
-  readonly text: string;
-  readonly truncated: boolean;
-  /** UTF-16 units that are not in `text`. */
-  readonly omittedChars: number;
+  /** What `read_file` takes to show the rest, e.g. `blob:abc`. Absent: the rest cannot be read. */
+  readonly reference?: string;
 }
 
 /** Share of the kept text that is head; the end of a long output usually says more. */
@@ -22,19 +15,18 @@ const noticeChars = 200;
  * point, with a notice between them that says how much is missing and how to read it. Pure; a short text comes back as
  * it is.
  */
-export function truncateMiddle(text: string, options: TruncateOptions): Truncated {
-  if (text.length <= options.maxChars) return { text, truncated: false, omittedChars: 0 };
-  const room = Math.max(options.maxChars - noticeChars - (options.readWith?.length ?? 0), 0);
+export function truncateMiddle(text: string, options: TruncateOptions): string {
+  if (text.length <= options.maxChars) return text;
+  const room = Math.max(options.maxChars - noticeChars - (options.reference?.length ?? 0), 0);
   const headEnd = cutBefore(text, Math.floor(room * headShare));
   const tailStart = cutAfter(text, text.length - (room - Math.floor(room * headShare)), headEnd);
   const omitted = text.slice(headEnd, tailStart);
   const lines = countLineEnds(omitted);
   const size = `${String(omitted.length)} characters${lines > 0 ? ` (${String(lines)} lines)` : ''}`;
-  const hint = options.readWith === undefined ? '' : `; read all of it with ${options.readWith}`;
+  const hint = options.reference === undefined ? '' : `; read all of it with read_file ${options.reference}`;
   const head = text.slice(0, headEnd);
   const notice = `[… ${size} left out here${hint} …]`;
-  const parts = [head, head === '' || head.endsWith('\n') ? '' : '\n', notice, '\n', text.slice(tailStart)];
-  return { text: parts.join(''), truncated: true, omittedChars: omitted.length };
+  return [head, head === '' || head.endsWith('\n') ? '' : '\n', notice, '\n', text.slice(tailStart)].join('');
 }
 
 /** A cut may move this share of its distance to reach a line end; beyond that the line is cut. */
