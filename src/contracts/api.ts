@@ -172,7 +172,7 @@ export const snapshotSchema = z.object({
   pending: z.array(z.object({ inboundId: z.string(), text: z.string(), receivedAt: z.string() })),
 });
 
-/** GET /api/conversations?limit&before (newest first; `before` is the last row's `updatedAt`). */
+/** GET /api/conversations?limit&before (newest first; `before` is the id of the last row one has). */
 export const conversationListSchema = z.object({ conversations: z.array(conversationSchema) });
 /** POST /api/conversations. Answers with conversationSchema. */
 export const createConversationRequestSchema = z.object({

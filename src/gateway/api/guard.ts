@@ -1,0 +1,60 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { Refusal } from '../refusal.ts';
+import { sameToken } from './token.ts';
+
+const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
+
+/**
+ * Refuses requests addressed to another name than this machine's loopback or a configured one: a page in a browser could
+ * have its own name resolved to 127.0.0.1.
+ */
+export function hostGuard(allowedHosts: readonly string[]): MiddlewareHandler {
+  const allowed = new Set([...loopbackNames, ...allowedHosts.map((host) => host.toLowerCase())]);
+  return async (c, next) => {
+    const host = c.req.header('host')?.toLowerCase() ?? '';
+    const name = host.replace(/:\d+$/, '');
+    if (!allowed.has(name) && !allowed.has(host)) {
+      throw new Refusal('Api.HostRefused', `This service does not answer to the host name "${name}".`, {
+        hint: 'Use 127.0.0.1, or add the name to api.allowedHosts.',
+      });
+    }
+    await next();
+  };
+}
+
+/** Wants `Authorization: Bearer <token>`. */
+export function tokenGuard(token: string): MiddlewareHandler {
+  return async (c, next) => {
+    const given = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1];
+    if (given === undefined || !sameToken(given, token)) {
+      c.header('www-authenticate', 'Bearer');
+      throw new Refusal('Api.Unauthorized', given === undefined ? 'A bearer token is needed.' : 'The token is wrong.', {
+        hint: 'It stands in the file api-token of the home folder.',
+      });
+    }
+    await next();
+  };
+}
+
+/** Refuses bodies that are too large, also those that do not say so beforehand, and bodies that are not JSON. */
+export function bodyGuard(maxBytes: number): MiddlewareHandler {
+  const limit = bodyLimit({
+    maxSize: maxBytes,
+    onError: () => {
+      throw new Refusal('Api.TooLarge', `A request has at most ${String(maxBytes)} bytes.`);
+    },
+  });
+  return async (c, next) => {
+    if (!sendsBody(c)) return next();
+    if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
+      throw new Refusal('Api.UnsupportedMediaType', 'Bodies are application/json.');
+    }
+    return limit(c, next);
+  };
+}
+
+function sendsBody(c: Context): boolean {
+  const length = c.req.header('content-length');
+  return (length !== undefined && length !== '0') || c.req.header('transfer-encoding') !== undefined;
+}
