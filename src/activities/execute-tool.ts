@@ -145,14 +145,14 @@ async function capped(
   const whole = deps.redact(result.text);
   const preview = result.preview === undefined ? {} : { preview: result.preview };
   if (whole.length <= result.capChars) return { text: whole, ...preview };
-  const reference = `blob:${input.callKey}`;
   await deps.store.blobs.put({
     id: input.callKey,
     conversationId: input.conversationId,
     mediaType: 'text/plain; charset=utf-8',
     bytes: Buffer.from(whole, 'utf8'),
   });
-  return { text: truncateMiddle(whole, { maxChars: result.capChars, reference }), ...preview };
+  const readWith = `read_file blob:${input.callKey}`;
+  return { text: truncateMiddle(whole, { maxChars: result.capChars, readWith }), ...preview };
 }
 
 function resultOf(row: ToolCallRow): ExecuteToolResult {

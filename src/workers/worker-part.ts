@@ -24,11 +24,13 @@ export function startWorkerPart(core: Core, link: Promise<TemporalLink>, deps: A
   const ready = new Promise<void>((resolve) => (markReady = resolve));
   let shutdown: (() => void) | null = null;
 
+  const isStopping = (): boolean => stopping.signal.aborted;
+
   const run = async (): Promise<void> => {
     const activities = createActivities(deps);
     const workflowBundle = await loadBundle();
     const opened = await link;
-    while (!stopping.signal.aborted) {
+    while (!isStopping()) {
       try {
         const { temporal, service } = core.source.current();
         const worker = await createWorker({
@@ -38,11 +40,10 @@ export function startWorkerPart(core: Core, link: Promise<TemporalLink>, deps: A
           workflowBundle,
           drainMs: service.drainSeconds * 1000,
         });
-        if (stopping.signal.aborted) return;
-        shutdown = () => {
-          if (worker.getState() === 'RUNNING') worker.shutdown();
-        };
         const running = worker.run();
+        shutdown = () => worker.shutdown();
+        // Asked to stop while the worker was being made.
+        if (isStopping()) worker.shutdown();
         markReady();
         await running;
       } catch (error) {

@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import type { Backend, EnvironmentHandle, TerminalSession } from '../../backends/backend.ts';
+import { baseEnvironment } from '../../backends/base-environment.ts';
 import { openBackend } from '../../backends/registry.ts';
+import { expandHome } from '../../config/home.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Core } from '../core.ts';
 
@@ -39,9 +41,10 @@ export function createTerminals(core: Core): Terminals {
 async function makeBackend(core: Core, config: Config): Promise<Backend> {
   await mkdir(core.paths.runsDir, { recursive: true, mode: 0o700 });
   return openBackend(config.terminal.backend, {
-    runsDir: core.paths.runsDir,
-    cwd: config.terminal.cwd,
-    env: core.env,
-    envPassthrough: config.terminal.envPassthrough,
+    local: {
+      runsDir: core.paths.runsDir,
+      cwd: expandHome(config.terminal.cwd ?? '~', core.env),
+      baseEnv: baseEnvironment(core.env, config.terminal.envPassthrough),
+    },
   });
 }

@@ -1,0 +1,152 @@
+import type { ConversationSettings } from '../contracts/conversation.ts';
+import { createApi, type Api } from '../gateway/api/server.ts';
+import { createRelay } from '../gateway/relay.ts';
+import { createSubmit } from '../gateway/submit.ts';
+import { createTemporalConversationClient } from '../gateway/temporal-conversation-client.ts';
+import { createForwardingBus } from '../stream/http-bus.ts';
+import { createMemoryBus } from '../stream/memory-bus.ts';
+import { parseStreamEvents } from '../stream/receive.ts';
+import type { StreamBus } from '../stream/bus.ts';
+import { composeActivities } from './compose/activities.ts';
+import { createModels, type Models } from './compose/models.ts';
+import { createToolBox } from './compose/tools.ts';
+import type { Core } from './core.ts';
+import { listenSomewhere } from './listen.ts';
+import { removeRunFile, writeRunFile } from './run-file.ts';
+import { readStatus } from './status.ts';
+import { connectTemporal, type TemporalLink } from './temporal-link.ts';
+import { version } from './version.ts';
+import { startWorkerPart, type WorkerPart } from './worker-part.ts';
+
+export const roles = ['all', 'worker', 'gateway'] as const;
+export type Role = (typeof roles)[number];
+
+export function isRole(value: string): value is Role {
+  return (roles as readonly string[]).includes(value);
+}
+
+/** The owner of this installation; further people come with the chat platforms. */
+export const ownerId = 'owner';
+
+export interface Service {
+  start(): Promise<void>;
+  /** Takes no new work, lets what runs finish or hand over, closes everything. */
+  stop(): Promise<void>;
+}
+
+export function createService(core: Core, role: Role): Service {
+  const ending = new AbortController();
+  const draining = new AbortController();
+  const models = createModels(core);
+  const bus = createBus(core, role);
+  const linked: { link: TemporalLink | null } = { link: null };
+  let worker: WorkerPart | null = null;
+  let gateway: Gateway | null = null;
+  const { run } = core.paths;
+
+  const connect = async (): Promise<TemporalLink> => {
+    const { source, env, log } = core;
+    const link = await connectTemporal({ source, env, log, runFile: run.temporal, signal: ending.signal });
+    linked.link = link;
+    gateway?.nudge();
+    return link;
+  };
+
+  return {
+    start: async () => {
+      const link = connect();
+      link.catch((error: unknown) => core.log.debug({ error: String(error) }, 'stopped before temporal was reached'));
+      if (role !== 'worker') {
+        gateway = createGateway(core, { bus: bus.bus, models, linked });
+        await gateway.start();
+        writeRunFile(run.gateway, { pid: process.pid });
+      }
+      if (role !== 'gateway') {
+        worker = startWorkerPart(core, link, composeActivities(core, { bus: bus.bus, models, draining: draining.signal }));
+        await models.warmUp();
+        await worker.ready;
+        writeRunFile(run.worker, { pid: process.pid });
+      }
+      core.log.info({ role, version, pid: process.pid }, 'ready');
+    },
+    stop: async () => {
+      draining.abort(new Error('this worker is stopping'));
+      await worker?.stop();
+      await gateway?.stop();
+      ending.abort(new Error('stopping'));
+      await bus.close();
+      await linked.link?.connection.close();
+      await core.store.close();
+      const mine = role === 'worker' ? [run.worker] : [run.gateway, run.api];
+      for (const file of role === 'all' ? [...mine, run.worker] : mine) removeRunFile(file);
+    },
+  };
+}
+
+interface Gateway {
+  start(): Promise<void>;
+  nudge(): void;
+  stop(): Promise<void>;
+}
+
+/** Everything that takes messages in: the relay and the HTTP API. */
+function createGateway(
+  core: Core,
+  parts: { readonly bus: StreamBus; readonly models: Models; readonly linked: { readonly link: TemporalLink | null } },
+): Gateway {
+  const { store, log, redact, source } = core;
+  const client = createTemporalConversationClient({
+    access: () => parts.linked.link,
+    taskQueue: source.current().temporal.taskQueue,
+    personId: ownerId,
+    settings: () => conversationSettings(core),
+  });
+  const relay = createRelay({ store, client, log, redact, intervalMs: 2_000 });
+  const submit = createSubmit({ store, relay, bus: parts.bus, personId: ownerId, log });
+  const api: Api = createApi({
+    store,
+    bus: parts.bus,
+    client,
+    submit,
+    relay,
+    personId: ownerId,
+    version,
+    tokenFile: core.paths.apiTokenFile,
+    allowedHosts: source.current().api.allowedHosts,
+    defaultBusyMode: () => source.current().conversation.busyMode,
+    status: () => readStatus(core, { api: api.url(), models: parts.models, link: parts.linked.link }),
+    promptSize: () => Promise.resolve(createToolBox().promptSize(core.source.current().agent)),
+    listModels: () => parts.models.list(),
+    parseStreamEvents,
+    log,
+  });
+  return {
+    start: async () => {
+      relay.start();
+      await listenSomewhere(api, core.source.current().api, log);
+      writeRunFile(core.paths.run.api, { url: api.url() });
+    },
+    nudge: () => relay.nudge(),
+    stop: async () => {
+      await api.close();
+      await relay.stop();
+    },
+  };
+}
+
+function conversationSettings(core: Core): Omit<ConversationSettings, 'searchAttributes'> {
+  const { conversation, temporal } = core.source.current();
+  return {
+    busyMode: conversation.busyMode,
+    idleCompleteMs: conversation.idleCompleteMinutes * 60_000,
+    heartbeatTimeoutMs: temporal.heartbeatTimeoutMs,
+    continueAsNewAfterEvents: conversation.continueAsNewAfterEvents,
+  };
+}
+
+/** In one process the bus is memory; a worker alone sends its events to the gateway, wherever that is now. */
+function createBus(core: Core, role: Role): { readonly bus: StreamBus; close(): Promise<void> } {
+  if (role !== 'worker') return { bus: createMemoryBus(), close: () => Promise.resolve() };
+  const bus = createForwardingBus({ runFile: core.paths.run.api, tokenFile: core.paths.apiTokenFile });
+  return { bus, close: () => bus.close() };
+}
