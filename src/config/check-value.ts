@@ -1,4 +1,4 @@
-import type { NamedSetting } from './schema.ts';
+import { findSetting, type NamedSetting } from './schema.ts';
 
 export type Checked =
   | { readonly ok: true; readonly value: unknown }
@@ -18,6 +18,13 @@ export function checkValue({ key, setting }: NamedSetting, raw: unknown, source:
     message: `${key} takes ${setting.accepts}${found}`,
     suggestion: setting.secret ? null : setting.suggest(raw, source ?? undefined),
   };
+}
+
+/** Checks one value as a person types it for a key that exists. */
+export function checkText(key: string, text: string): Checked {
+  const named = findSetting(key);
+  if (named === undefined) throw new Error(`there is no key ${key}`);
+  return checkValue(named, named.setting.fromText(text));
 }
 
 function shown(raw: unknown): string {

@@ -14,6 +14,9 @@ export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
   if (model.provider === 'custom' && customUrl === null) {
     add('incomplete', 'model.provider', 'model.provider custom needs model.baseUrl, the address of its interface');
   }
+  if (model.apiKey !== null && model.provider === null && model.baseUrl === null) {
+    add('incomplete', 'model.apiKey', 'model.apiKey needs model.provider, else nobody knows whose key it is');
+  }
   if (terminal.commandTimeoutMs > terminal.maxCommandTimeoutMs) {
     const limit = String(terminal.maxCommandTimeoutMs);
     add(
