@@ -222,10 +222,13 @@ __h_cwd=$__h_default_cwd
 [ -n "$__h_override" ] || __h_cwd=$__h_now
 # A variable given to this run alone goes back to what the session had, unless the command changed it.
 for __h_n in $__h_env_names; do
-  eval "__h_s=\\\${$__h_n-} __h_set=\\\${$__h_n+x}"
-  __h_env
+  eval "__h_s_$__h_n=\\\${$__h_n-} __h_had_$__h_n=\\\${$__h_n+x}"
+done
+__h_env
+for __h_n in $__h_env_names; do
   if eval "[ \\"\\\${__h_v_$__h_n+x}\\" = x ] && [ \\"\\$__h_v_$__h_n\\" = \\"\\$$__h_n\\" ]"; then
-    if [ -n "$__h_set" ]; then eval "__h_v_$__h_n=\\$__h_s"; else unset "__h_v_$__h_n"; fi
+    unset "__h_v_$__h_n"
+    eval "[ \\"\\$__h_had_$__h_n\\" != x ] || __h_v_$__h_n=\\$__h_s_$__h_n"
   fi
 done
 __h_list "$(export -p)"

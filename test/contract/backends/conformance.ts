@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { Backend } from '../../../src/backends/backend.ts';
+import { openBench, type Bench, type ClientOptions } from './harness.ts';
+import { filesFacts } from './facts-files.ts';
+import { killFacts } from './facts-kill.ts';
+import { lifecycleFacts } from './facts-lifecycle.ts';
+import { onceFacts } from './facts-once.ts';
+import { resultFacts } from './facts-results.ts';
+import { sessionFacts } from './facts-sessions.ts';
+
+const groups = {
+  results: resultFacts,
+  sessions: sessionFacts,
+  kill: killFacts,
+  once: onceFacts,
+  files: filesFacts,
+  lifecycle: lifecycleFacts,
+};
+
+/** What a backend may declare that it does not do; everything else is held to. */
+export type Gap =
+  /** Hibernating changes nothing that `describe` shows. */
+  | 'hibernation'
+  /** A process with an emptied environment that left its group survives. */
+  | 'emptied-environment'
+  /** There is no path that is refused to this user. */
+  | 'denied-paths';
+
+export interface BackendUnderTest {
+  readonly name: string;
+  /** Called once; a second call must open the same place, as another client would. */
+  open(): Promise<Backend> | Backend;
+  /** How a process of its own opens it. */
+  readonly client: ClientOptions;
+  readonly lacks?: readonly Gap[];
+  /** Only these groups, for a variant of a backend that is held to all of them elsewhere. */
+  readonly only?: readonly (keyof typeof groups)[];
+  close?(): Promise<void>;
+}
+
+/** Given to each group of facts. */
+export interface Subject extends BackendUnderTest {
+  readonly environmentId: string;
+  /** Filled in before the first fact. */
+  readonly bench: () => Bench;
+  has(feature: Gap): boolean;
+}
+
+/** Everything a backend is held to. Real programs, real processes; nothing is left running. */
+export function describeBackend(under: BackendUnderTest): void {
+  describe(`backend ${under.name}`, () => {
+    let bench: Bench | undefined;
+    const environmentId = `conformance-${process.pid}`;
+    const subject: Subject = {
+      ...under,
+      environmentId,
+      has: (feature) => under.lacks?.includes(feature) !== true,
+      bench: () => {
+        if (!bench) throw new Error('The environment is not open yet.');
+        return bench;
+      },
+    };
+    beforeAll(async () => {
+      bench = await openBench(await under.open(), environmentId);
+    });
+    afterAll(async () => {
+      await bench?.run(`rm -rf ${bench.scratch}`, { sessionKey: 'bench' });
+      if (bench) await bench.backend.destroy(bench.handle);
+      await under.close?.();
+    });
+    for (const [name, facts] of Object.entries(groups)) {
+      if (!under.only || under.only.some((wanted) => wanted === name)) facts(subject);
+    }
+  });
+}
