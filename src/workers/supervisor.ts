@@ -4,6 +4,8 @@ import { hermesHome, homePaths } from '../config/home.ts';
 import { messageOf, StartProblem, type Report } from './problem.ts';
 import { askPlan } from './supervise/ask-plan.ts';
 import { claimHome, HomeTaken } from './supervise/claim-home.ts';
+import { serviceEntry, workerEntry, type Entry } from './supervise/entry.ts';
+import { homeTakenExitCode } from './supervise/exit-codes.ts';
 import { HangWatch, probeApi, probeTemporal, watchForHangs } from './supervise/hang-watch.ts';
 import { rotateLog } from './supervise/log-files.ts';
 import { Part, type PartName } from './supervise/part.ts';
@@ -14,9 +16,6 @@ import { removeRunFile, writeJson, type TemporalRecord } from './supervise/run-f
 import { servicePart } from './supervise/service-part.ts';
 import { temporalPart } from './supervise/temporal-part.ts';
 
-/** Exit code when the home already has a supervisor (EX_TEMPFAIL). */
-export const homeTakenExitCode = 75;
-
 export interface SupervisorOptions {
   readonly home: string;
   readonly env: NodeJS.ProcessEnv;
@@ -24,7 +23,7 @@ export interface SupervisorOptions {
   /** Makes the plan; a process of its own by default. */
   readonly plan: () => Promise<Plan>;
   /** The service's program, with the arguments node gets before it. */
-  readonly service: { readonly script: string; readonly nodeArgs: readonly string[] };
+  readonly service: Entry;
   /** How often logs are looked at and parts are asked whether they answer. Default 10,000. */
   readonly houseKeepingMs?: number;
 }
@@ -46,7 +45,7 @@ export async function supervise(options: SupervisorOptions): Promise<Supervision
   const giveUp = await claimHome(home, packageVersion());
   try {
     const plan = await options.plan();
-    const records = partRecords(join(paths.runDir, 'parts.json'));
+    const records = partRecords(paths.runDir);
     const names = partNames(plan);
     for (const [name, record] of records.all()) {
       if (names.includes(name)) continue;
@@ -133,6 +132,7 @@ function running(options: SupervisorOptions, parts: Parts, giveUp: () => void): 
     await parts.temporal?.stop();
     removeRunFile(paths.run.temporal);
     removeRunFile(join(paths.runDir, 'parts.json'));
+    removeRunFile(join(paths.runDir, 'trouble.json'));
     giveUp();
     report('stopped');
   };
@@ -193,7 +193,7 @@ if (process.argv[1] === import.meta.filename) {
     home,
     env,
     report: logLine,
-    plan: () => askPlan(join(import.meta.dirname, 'supervise', 'make-plan.js'), [], env, logLine),
-    service: { script: join(import.meta.dirname, 'main.js'), nodeArgs: ['--enable-source-maps'] },
+    plan: () => askPlan(workerEntry('supervise/make-plan'), env, logLine),
+    service: serviceEntry(),
   });
 }

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { homeTakenExitCode } from '../../src/workers/supervise/exit-codes.ts';
 import type { PartRecord } from '../../src/workers/supervise/part.ts';
 import type { Plan } from '../../src/workers/supervise/plan.ts';
 import { identityOf, isRunning, signalProcess } from '../../src/workers/supervise/process-identity.ts';
 import { readJson, type TemporalRecord } from '../../src/workers/supervise/run-files.ts';
-import { homeTakenExitCode } from '../../src/workers/supervisor.ts';
 import { isServing } from '../../src/workers/temporal/grpc-health.ts';
 import { freePort } from '../../src/workers/temporal/ports.ts';
 import { testTemporalBinary } from '../support/temporal-server.ts';
@@ -52,6 +52,7 @@ function supervise(plan: Plan): ChildProcess {
   return child;
 }
 
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- names the shape its writer gave it
 const run = <T>(name: string): T | undefined => readJson<T>(join(home, 'run', `${name}.json`));
 const parts = (): Partial<Record<string, PartRecord>> => run('parts') ?? {};
 const pidOf = (name: string): number | undefined => run<{ pid: number }>(name)?.pid;

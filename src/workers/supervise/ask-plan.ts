@@ -1,18 +1,14 @@
 import { spawn } from 'node:child_process';
 import { StartProblem, type Report } from '../problem.ts';
+import type { Entry } from './entry.ts';
 import type { Plan, PlanAnswer } from './plan.ts';
 
 /**
  * Runs `make-plan` as a process of its own and hands on its progress. Throws StartProblem with what that process says,
  * or when it ends without an answer.
  */
-export async function askPlan(
-  script: string,
-  nodeArgs: readonly string[],
-  env: NodeJS.ProcessEnv,
-  report: Report,
-): Promise<Plan> {
-  const child = spawn(process.execPath, [...nodeArgs, script], { stdio: ['ignore', 'pipe', 'pipe'], env });
+export async function askPlan(entry: Entry, env: NodeJS.ProcessEnv, report: Report): Promise<Plan> {
+  const child = spawn(process.execPath, [...entry.nodeArgs, entry.script], { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   let rest = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));

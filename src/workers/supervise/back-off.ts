@@ -1,7 +1,7 @@
 const firstPauseMs = 100;
 const longestPauseMs = 30_000;
 /** A part that lived this long did its work, and its death is the first again. */
-const healthyAfterMs = 5_000;
+export const healthyAfterMs = 5_000;
 
 /**
  * How long to wait before a dead part is started again: at once for the first deaths (three within the first second),

@@ -1,6 +1,6 @@
-import { get } from 'node:http';
 import type { Report } from '../problem.ts';
 import { isServing } from '../temporal/grpc-health.ts';
+import { answersHealth } from './api-health.ts';
 import type { Part } from './part.ts';
 import { readJson } from './run-files.ts';
 
@@ -56,19 +56,6 @@ export function probeApi(runFile: string): Probe {
     const url = readJson<{ url: string }>(runFile)?.url;
     return url === undefined ? Promise.resolve(null) : answersHealth(url, 5_000);
   };
-}
-
-/** True when `GET <url>/health` answers 200 within the limit. Never throws. */
-export function answersHealth(url: string, limitMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = get(new URL('/health', url), { timeout: limitMs, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    request.once('timeout', () => request.destroy());
-    request.once('error', () => resolve(false));
-    request.once('close', () => resolve(false));
-  });
 }
 
 /** Looks at all parts in turn until stopped; a failed look is reported and the next one follows. */

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { messageOf, type Report } from '../problem.ts';
-import { BackOff } from './back-off.ts';
+import { BackOff, healthyAfterMs } from './back-off.ts';
 import { openLog } from './log-files.ts';
 import { endProcess, identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
+import type { TroubleRecord } from './run-files.ts';
 
 export type PartName = 'temporal' | 'service' | 'worker' | 'gateway';
 
@@ -43,6 +44,7 @@ export interface PartSpec {
 export interface PartRecords {
   get(name: PartName): PartRecord | undefined;
   set(name: PartName, record: PartRecord | undefined): void;
+  setTrouble(name: PartName, trouble: TroubleRecord | undefined): void;
 }
 
 const watchEveryMs = 200;
@@ -142,6 +144,7 @@ export class Part {
       this.#ended(record, code === null ? `by ${signal ?? 'a signal'}` : `with ${code}`),
     );
     this.#spec.onUp(record);
+    this.#timer = setTimeout(() => this.#records.setTrouble(this.#spec.name, undefined), healthyAfterMs);
   }
 
   #watch(record: PartRecord): void {
@@ -170,9 +173,11 @@ export class Part {
 
   #retry(startedAtMs: number, reason: string): void {
     if (this.#stopped) return;
+    clearTimeout(this.#timer);
     const pauseMs = this.#backOff.next(Date.now() - startedAtMs);
-    const again =
-      this.#backOff.deaths > 3 ? ` (${this.#backOff.deaths} times in a row, see ${this.#spec.logFile})` : '';
+    const { deaths } = this.#backOff;
+    this.#records.setTrouble(this.#spec.name, { deaths, reason, logFile: this.#spec.logFile });
+    const again = deaths > 3 ? ` (${deaths} times in a row, see ${this.#spec.logFile})` : '';
     this.#report(`${reason}${again}; starting it again in ${pauseMs} ms`);
     this.#timer = setTimeout(() => {
       this.#starting = this.#launch();

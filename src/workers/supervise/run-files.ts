@@ -23,6 +23,14 @@ export interface PortsRecord {
   readonly uiPort: number;
 }
 
+/** One entry of `run/trouble.json`: a part that died and has not lived for some seconds since. */
+export interface TroubleRecord {
+  /** Deaths in a row. */
+  readonly deaths: number;
+  readonly reason: string;
+  readonly logFile: string;
+}
+
 /** The JSON of a file; undefined when it is not there or not whole, because its writer will write it again. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- names the shape its writer gave it
 export function readJson<T>(path: string): T | undefined {

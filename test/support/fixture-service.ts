@@ -1,19 +1,19 @@
-// Stands for the service in tests of its supervision: announces itself as the real one does, drains on SIGTERM.
+/** Stands for the service in tests of its supervision: announces itself as the real one does, drains on SIGTERM. */
 import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 
-const home = process.env.HERMES_HOME;
-const role = process.argv[process.argv.indexOf('--role') + 1];
-const run = (name) => join(home, 'run', `${name}.json`);
-const note = (text) => appendFileSync(join(home, 'service-notes.txt'), `${role} ${text}\n`);
-const files = [];
-const announce = (name, value) => {
+const home = process.env['HERMES_HOME'] ?? '';
+const role = process.argv[process.argv.indexOf('--role') + 1] ?? '';
+const run = (name: string): string => join(home, 'run', `${name}.json`);
+const note = (text: string): void => appendFileSync(join(home, 'service-notes.txt'), `${role} ${text}\n`);
+const files: string[] = [];
+const announce = (name: string, value: object): void => {
   writeFileSync(run(name), JSON.stringify(value));
   files.push(run(name));
 };
 
-note(`started with temporal ${process.env.HERMES_EMBEDDED_TEMPORAL ?? 'elsewhere'}`);
+note(`started with temporal ${process.env['HERMES_EMBEDDED_TEMPORAL'] ?? 'elsewhere'}`);
 if (existsSync(join(home, 'die-at-once'))) process.exit(3);
 
 if (role !== 'gateway') announce('worker', { pid: process.pid });
@@ -25,7 +25,10 @@ if (role !== 'worker') {
     response.statusCode = request.url === '/health' ? 200 : 404;
     response.end('{}');
   });
-  server.listen(0, '127.0.0.1', () => announce('api', { url: `http://127.0.0.1:${server.address().port}` }));
+  server.listen(0, '127.0.0.1', () => {
+    const address = server.address();
+    if (typeof address === 'object' && address !== null) announce('api', { url: `http://127.0.0.1:${address.port}` });
+  });
 } else {
   setInterval(() => undefined, 1_000);
 }
