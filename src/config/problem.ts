@@ -1,4 +1,4 @@
-export type ProblemKind =
+type ProblemKind =
   /** The file cannot be read, or others may read what is secret. */
   | 'file'
   | 'syntax'

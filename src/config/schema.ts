@@ -17,7 +17,7 @@ export const sections = { model, agent, conversation, terminal, approvals, web, 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 type SectionValues<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
-export type ProviderConfig = SectionValues<typeof provider>;
+type ProviderConfig = SectionValues<typeof provider>;
 
 /** The whole configuration: every key is there; `null` means "not set". Secrets are {@link Secret}s. */
 export type Config = { readonly [S in keyof typeof sections]: SectionValues<(typeof sections)[S]> } & {
@@ -86,7 +86,7 @@ function named(key: string, setting: Setting): NamedSetting {
 }
 
 /** `model.baseUrl` is HERMES_MODEL_BASE_URL in the environment. */
-export function envName(key: string): string {
+function envName(key: string): string {
   return `HERMES_${key
     .replaceAll('.', '_')
     .replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '_')

@@ -13,7 +13,7 @@ import type { Ask, Say } from './dialogue.ts';
 import { probeProvider } from './probe.ts';
 
 /** What was said on the command line; the wizard asks only for the rest. */
-export interface SetupAnswers {
+interface SetupAnswers {
   readonly provider?: string;
   readonly model?: string;
   readonly key?: string;

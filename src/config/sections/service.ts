@@ -14,7 +14,7 @@ export const api = {
   }),
 } as const;
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 export const service = {
   split: flag({ default: false, description: 'Runs worker and gateway as two processes instead of one.' }),
