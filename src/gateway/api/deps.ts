@@ -1,6 +1,5 @@
 import type { BaseLogger } from 'pino';
 import type { ModelList, PromptSize, Status } from '../../contracts/api.ts';
-import type { StreamEvent } from '../../contracts/stream.ts';
 import type { BusyMode } from '../../domain/busy-mode.ts';
 import type { Store } from '../../store/ports.ts';
 import type { StreamBus } from '../../stream/bus.ts';
@@ -29,8 +28,6 @@ export interface ApiDeps {
   promptSize(): Promise<PromptSize>;
   /** May reject with a PortError `Model.*`. */
   listModels(): Promise<ModelList>;
-  /** Checks what a worker in another process sent. Throws on anything else than stream events. */
-  parseStreamEvents(body: unknown): readonly StreamEvent[];
   readonly log: BaseLogger;
 }
 

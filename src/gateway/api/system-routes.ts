@@ -9,6 +9,8 @@ import {
   uncertainListSchema,
   usageResponseSchema,
 } from '../../contracts/api.ts';
+import type { StreamEvent } from '../../contracts/stream.ts';
+import { parseStreamEvents } from '../../stream/receive.ts';
 import { Refusal } from '../refusal.ts';
 import type { ApiContext } from './deps.ts';
 import { answers, bearer, whole } from './schemas.ts';
@@ -75,14 +77,14 @@ export function systemRoutes(app: OpenAPIHono, context: ApiContext): void {
 
   // Between parts of one installation, hence not described.
   app.post('/internal/stream', async (c) => {
-    for (const event of readEvents(context, await c.req.json())) context.bus.publish(event);
+    for (const event of readEvents(await c.req.json())) context.bus.publish(event);
     return c.body(null, 204);
   });
 }
 
-function readEvents(context: ApiContext, body: unknown): ReturnType<ApiContext['parseStreamEvents']> {
+function readEvents(body: unknown): readonly StreamEvent[] {
   try {
-    return context.parseStreamEvents(body);
+    return parseStreamEvents(body);
   } catch (error) {
     throw new Refusal('Api.Invalid', `These are no stream events: ${(error as Error).message}`);
   }
