@@ -15,7 +15,16 @@ export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
     add('incomplete', 'model.provider', 'model.provider custom needs model.baseUrl, the address of its interface');
   }
   if (model.apiKey !== null && model.provider === null && model.baseUrl === null) {
-    add('incomplete', 'model.apiKey', 'model.apiKey needs model.provider, else nobody knows whose key it is');
+    // No error: it may be written before the provider is, and nothing is sent anywhere meanwhile.
+    const message = 'model.apiKey is not used without model.provider, which says whose key it is';
+    problems.push({
+      kind: 'incomplete',
+      severity: 'warning',
+      ...placeOf('model.apiKey'),
+      key: 'model.apiKey',
+      message,
+      suggestion: null,
+    });
   }
   if (terminal.commandTimeoutMs > terminal.maxCommandTimeoutMs) {
     const limit = String(terminal.maxCommandTimeoutMs);

@@ -32,7 +32,7 @@ const exit = async (child: ChildProcess): Promise<unknown> =>
 it('several writers at once lose no change of each other', async () => {
   const home = tempHome();
   writeFileSync(join(home, 'config.yaml'), '# kept\nweb:\n  timeoutMs: 1234 # kept too\n');
-  const keys = ['agent.name', 'agent.instructions', 'model.name', 'model.apiKey', 'providers.zai.apiKey'];
+  const keys = ['agent.name', 'agent.instructions', 'model.name', 'temporal.apiKey', 'providers.zai.apiKey'];
   const writers = await Promise.all(keys.map((key) => start(home, key, 15)));
   expect(await Promise.all(writers.map(exit))).toEqual(keys.map(() => 0));
 
@@ -42,7 +42,7 @@ it('several writers at once lose no change of each other', async () => {
     config.agent.name,
     config.agent.instructions,
     config.model.name,
-    config.model.apiKey?.reveal(),
+    config.temporal.apiKey?.reveal(),
     config.providers.zai?.apiKey?.reveal(),
   ];
   expect(last.map((value) => value?.slice(0, 4))).toEqual(keys.map(() => '15 x'));
@@ -55,7 +55,7 @@ it('a writer killed at any moment leaves the old or the new file, and the next w
   const valid = /^\d+ x{20000} end$/;
   let before = 0;
   for (let round = 0; round < 12; round += 1) {
-    const child = await start(home, round % 2 === 0 ? 'agent.instructions' : 'model.apiKey', 1_000_000);
+    const child = await start(home, round % 2 === 0 ? 'agent.instructions' : 'temporal.apiKey', 1_000_000);
     const end = Date.now() + 40 + Math.random() * 120;
     while (Date.now() < end) {
       // A reader meanwhile never sees a torn file either.
@@ -67,7 +67,7 @@ it('a writer killed at any moment leaves the old or the new file, and the next w
 
     const { config, problems } = loadConfig({ home, env: {} });
     expect(problems).toEqual([]);
-    for (const value of [config.agent.instructions, config.model.apiKey?.reveal()])
+    for (const value of [config.agent.instructions, config.temporal.apiKey?.reveal()])
       if (value != null) expect(value).toMatch(valid);
     before += 1;
     await changeConfig({ home, env: {} }, [{ key: 'agent.maxStepsPerTurn', value: String(before) }]);
@@ -76,7 +76,7 @@ it('a writer killed at any moment leaves the old or the new file, and the next w
   expect(statSync(join(home, 'secrets.yaml')).mode & 0o777).toBe(0o600);
   await changeConfig({ home, env: {} }, [
     { key: 'agent.name', value: 'A' },
-    { key: 'model.apiKey', value: 'the-last-key' },
+    { key: 'temporal.apiKey', value: 'the-last-key' },
   ]);
   expect(readdirSync(home).sort()).toEqual(['config.yaml', 'secrets.yaml']);
 });

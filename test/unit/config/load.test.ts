@@ -61,7 +61,7 @@ describe('precedence', () => {
 
   it('secrets.yaml is stronger than a secret in config.yaml, which is told to move', () => {
     const { home } = tempHome({
-      config: 'model:\n  apiKey: from-config-1\n',
+      config: 'model:\n  apiKey: from-config-1\n  provider: openai\n',
       secrets: 'model: { apiKey: from-secrets-1 }\n',
     });
     const { config, problems } = loadConfig({ home, env: {} });
@@ -238,11 +238,11 @@ describe('the secrets file', () => {
   });
 
   it.each([0o600, 0o400])('of mode %o is used', (mode) => {
-    const { home, secretsFile } = tempHome({ secrets: 'model: { apiKey: abc-123 }\n' });
+    const { home, secretsFile } = tempHome({ secrets: 'providers: { zai: { apiKey: abc-123 } }\n' });
     chmodSync(secretsFile, mode);
     const { config, problems } = loadConfig({ home, env: {} });
     expect(problems).toEqual([]);
-    expect(config.model.apiKey).toBeInstanceOf(Secret);
+    expect(config.providers.zai?.apiKey).toBeInstanceOf(Secret);
   });
 
   it('that cannot be read is a problem, not an exception', () => {

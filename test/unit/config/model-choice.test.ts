@@ -77,7 +77,7 @@ describe('a key', () => {
 
   it('without a provider is told', () => {
     expect(load('', { HERMES_MODEL_API_KEY: 'whose-is-it' }).problems).toMatchObject([
-      { kind: 'incomplete', key: 'model.apiKey' },
+      { kind: 'incomplete', severity: 'warning', key: 'model.apiKey' },
     ]);
   });
 });

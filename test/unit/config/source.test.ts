@@ -85,7 +85,7 @@ describe('the configuration of a running process', () => {
 
   it('takes a file with warnings', () => {
     const { source, configFile, wait, reports } = start();
-    writeFileSync(configFile, 'model: { name: x, apiKey: key-in-the-wrong-file }\n');
+    writeFileSync(configFile, 'model: { provider: openai, name: x, apiKey: key-in-the-wrong-file }\n');
     wait(500);
     expect(source.current().model.name).toBe('x');
     expect(reports).toMatchObject([[{ severity: 'warning' }]]);

@@ -68,14 +68,16 @@ describe('setting keys', () => {
   });
 
   it('puts secrets into secrets.yaml of mode 0600 and takes them out of config.yaml', async () => {
-    const { home, configFile, secretsFile } = tempHome({ config: 'model:\n  apiKey: old-key-1 # mine\n  name: x\n' });
+    const { home, configFile, secretsFile } = tempHome({
+      config: 'model:\n  apiKey: old-key-1 # mine\n  provider: openai\n  name: x\n',
+    });
     const { files } = await set(home, {
       'model.apiKey': 'new-key-2',
       'providers.zai.apiKey': 'zai-key-3',
       'model.name': 'y',
     });
     expect(files).toEqual([secretsFile, configFile]);
-    expect(readFileSync(configFile, 'utf8')).toBe('model:\n  name: y\n');
+    expect(readFileSync(configFile, 'utf8')).toBe('model:\n  provider: openai\n  name: y\n');
     expect(statSync(secretsFile).mode & 0o777).toBe(0o600);
     const { config, problems } = loadConfig({ home, env: {} });
     expect(problems).toEqual([]);
