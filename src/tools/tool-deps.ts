@@ -27,6 +27,10 @@ export interface ToolSettings {
   };
   /** Names of variables of the service that commands may see beside the harmless ones. */
   readonly envPassthrough: readonly string[];
+  /** Home folder of the environment commands run in, where known; sharpens the command policy. */
+  readonly homeFolder?: string;
+  /** This program's own folder, as commands see it; default `<homeFolder>/.hermes`. */
+  readonly hermesHome?: string;
 }
 
 export interface SearchHit {
