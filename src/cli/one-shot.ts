@@ -1,4 +1,4 @@
-import type { Answer, SubmitRequest, SubmitResponse } from '../contracts/api.ts';
+import type { Answer, SubmitRequest } from '../contracts/api.ts';
 import { awaitAnswer, newInboundId, type FinalAnswer } from './client/await-answer.ts';
 import type { HermesClient } from './client/client.ts';
 import { connect } from './client/connect.ts';
@@ -40,7 +40,9 @@ export async function runOneShot(options: OneShotOptions, io: Io): Promise<numbe
     const message = requestOf(options, text);
     const accepted = await client.submit(message, { signal: ctrlC.signal });
     conversationId = accepted.conversationId;
-    if (accepted.decided !== null) return await tellDecided(accepted, options, io);
+    if (accepted.decided !== null) {
+      await writeOut(io.stderr, `hermes: taken as the answer to ${accepted.decided}; its turn goes on\n`);
+    }
     const answer = await awaitAnswer(client, message.inboundId, {
       signal: ctrlC.signal,
       onWaiting: (waiting) => tellWaiting(waiting, options, io),
@@ -63,13 +65,6 @@ function requestOf(options: OneShotOptions, text: string): SubmitRequest {
     ...(options.model === undefined ? {} : { model: options.model }),
     platform: 'cli',
   };
-}
-
-/** The prompt was taken as the answer to something that waited; that turn belongs to whoever asked it. */
-async function tellDecided(accepted: SubmitResponse, options: OneShotOptions, io: Io): Promise<number> {
-  await writeOut(io.stderr, `hermes: taken as the answer to ${accepted.decided ?? 'a question'}; no new turn.\n`);
-  if (options.json) await writeOut(io.stdout, `${JSON.stringify({ ...accepted, turn: null, text: '' })}\n`);
-  return 0;
 }
 
 async function tellWaiting(answer: Answer, options: OneShotOptions, io: Io): Promise<'leave' | 'stay'> {

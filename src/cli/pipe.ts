@@ -58,8 +58,7 @@ async function answerLine(talk: Talk, line: string): Promise<boolean> {
   const accepted = await client.submit(requestOf(talk, inboundId, line), { signal });
   talk.conversationId = accepted.conversationId;
   if (accepted.decided !== null) {
-    await writeOut(io.stderr, `hermes: taken as the answer to ${accepted.decided}\n`);
-    return true;
+    await writeOut(io.stderr, `hermes: taken as the answer to ${accepted.decided}; its turn goes on\n`);
   }
   const answer = await awaitAnswer(client, inboundId, { signal, onWaiting: (waiting) => passOn(talk, waiting) });
   if (answer?.state === 'done') {
@@ -90,16 +89,19 @@ async function passOn(talk: Talk, waiting: Answer): Promise<'stay'> {
       io.stderr,
       `hermes: ${kind === 'question' ? 'question' : 'approval needed'}: ${stripControls(title)}\n`,
     );
-    const line = await lines.next();
-    if (line === null) {
-      const verb = kind === 'question' ? 'answer' : 'approve';
-      await writeOut(
-        io.stderr,
-        `hermes: waiting; from another terminal: hermes approvals ${verb} ${shellWord(approvalId)}\n`,
-      );
-      return 'stay';
+    // What is not understood as a decision reaches the running turn as a message, and the decision still waits.
+    for (let decided = false; !decided;) {
+      const line = await lines.next();
+      if (line === null) {
+        const verb = kind === 'question' ? 'answer' : 'approve';
+        const how = `hermes approvals ${verb} ${shellWord(approvalId)}`;
+        await writeOut(io.stderr, `hermes: waiting; from another terminal: ${how}\n`);
+        return 'stay';
+      }
+      if (line.trim() === '') continue;
+      const taken = await client.submit(requestOf(talk, newInboundId(), line), { signal });
+      decided = taken.decided !== null;
     }
-    await client.submit(requestOf(talk, newInboundId(), line), { signal });
   }
   return 'stay';
 }

@@ -132,18 +132,20 @@ describe('hermes -z', () => {
       turn.say(decision);
     };
     const run = startCli(home.home, ['-z', 'go']);
-    await until('the hint', () => run.stderr().includes('hermes approvals approve ask:c2/1/0/0'));
-    const approve = await startCli(home.home, ['approvals', 'approve', 'ask:c2/1/0/0']).ended;
+    await until('the hint', () => run.stderr().includes('hermes approvals approve ask:c2/1/1/0'));
+    const approve = await startCli(home.home, ['approvals', 'approve', 'ask:c2/1/1/0']).ended;
     expect(approve.code).toBe(0);
     expect(await run.ended).toMatchObject({ code: 0, stdout: 'approve\n' });
     expect(run.stderr().match(/waiting for an approval/g)).toHaveLength(1);
   });
 
   it('exits 3 instead of waiting with --no-wait', async () => {
-    api.agent.script = async (turn) => void (await turn.ask({ kind: 'question', title: 'Which?' }));
+    api.agent.script = async (turn) => {
+      await turn.ask({ kind: 'question', title: 'Which?' });
+    };
     const run = await startCli(home.home, ['-z', 'go', '--no-wait']).ended;
     expect(run).toMatchObject({ code: 3, stdout: '' });
-    expect(run.stderr).toContain('hermes approvals answer ask:c2/1/0/0');
+    expect(run.stderr).toContain('hermes approvals answer ask:c2/1/1/0');
   });
 
   it('stops the turn on Ctrl-C and exits 130', async () => {

@@ -271,6 +271,7 @@ class Play implements FakeTurn {
   private seq = 0;
   private said = '';
   private begun = false;
+  private asked = 0;
   private readonly calls: { id: string; name: string; argumentsText: string }[] = [];
   private readonly agent: FakeAgent;
   private readonly record: TurnRecord;
@@ -356,7 +357,7 @@ class Play implements FakeTurn {
   }
 
   async ask(question: { kind: ApprovalView['kind']; title: string; detail?: string; choices?: string[] }) {
-    const id = `ask:${this.record.conversationId}/${this.turn}/${this.step}/${this.calls.length}`;
+    const id = `ask:${this.record.conversationId}/${this.turn}/1/${this.asked++}`;
     return this.agent.askPerson({
       id,
       ...place(this.record),

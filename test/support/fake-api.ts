@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import * as api from '../../src/contracts/api.ts';
-import { FakeAgent, type Script } from './fake-agent.ts';
+import { FakeAgent, type Script, type TurnRecord } from './fake-agent.ts';
 
 type Reply = readonly [status: number, body: unknown];
 interface Request {
@@ -28,6 +28,8 @@ export class FakeApi {
   /** Answers the next requests to paths that begin so with this reply instead. */
   readonly overrides: { prefix: string; reply: Reply; times: number }[] = [];
   private server: Server | null = null;
+  /** Messages that were taken as a decision, and the turn they decided in. */
+  private readonly decided = new Map<string, TurnRecord | undefined>();
   private readonly streams = new Set<ServerResponse>();
 
   constructor(home: string, script: Script) {
@@ -106,7 +108,7 @@ export class FakeApi {
     const { method, path } = request;
     const [, , kind, id = '', action = ''] = path.split('/').map((part) => decodeURIComponent(part));
     if (kind === 'messages' && method === 'POST') return this.submit(request.body);
-    if (kind === 'messages') return this.answer(id, Number(request.query.get('waitMs')), incoming);
+    if (kind === 'messages') return this.answer(id, request.query, incoming);
     if (kind === 'conversations' && id === '') return this.conversations(request);
     if (kind === 'conversations') return this.conversation(request, id, action);
     if (kind === 'approvals') return this.approvals(request, id);
@@ -126,6 +128,7 @@ export class FakeApi {
     if (message.model !== undefined) this.agent.change(conversationId, { model: message.model });
     const waiting = this.agent.snapshot(conversationId).approvals[0];
     if (waiting !== undefined && known === undefined) {
+      this.decided.set(message.inboundId, this.agent.running(conversationId));
       this.agent.decide(waiting.id, { decision: 'answer', scope: 'once', answer: message.text });
       return [200, { inboundId: message.inboundId, conversationId, created: true, decided: waiting.id }];
     }
@@ -140,31 +143,17 @@ export class FakeApi {
     return this.agent.create({ title: wish.title }, false).id;
   }
 
-  private async answer(inboundId: string, waitMs: number, incoming: IncomingMessage): Promise<Reply> {
-    const until = Date.now() + waitMs;
+  private async answer(inboundId: string, query: URLSearchParams, incoming: IncomingMessage): Promise<Reply> {
+    const until = Date.now() + Number(query.get('waitMs'));
+    const through = query.get('waitFor') === 'done';
     for (;;) {
-      const found = this.agent.turns.find((turn) => turn.inboundIds.includes(inboundId));
+      const found = this.decided.get(inboundId) ?? this.agent.turns.find((turn) => turn.inboundIds.includes(inboundId));
       const waiting = [...this.agent.approvals.values()].filter(
         (one) => one.state === 'waiting' && one.turn === found?.turn && one.conversationId === found.conversationId,
       );
-      const settled = found !== undefined && (found.state !== 'running' || waiting.length > 0);
+      const settled = found !== undefined && (found.state !== 'running' || (waiting.length > 0 && !through));
       if (settled || Date.now() >= until || incoming.socket.destroyed) {
-        const running = waiting.length > 0 ? 'waiting' : 'pending';
-        return [
-          200,
-          api.answerSchema.parse({
-            state: found === undefined || found.state === 'running' ? running : found.state,
-            conversationId: found?.conversationId ?? '',
-            turn: found?.turn ?? null,
-            text: found?.answer ?? '',
-            model: 'fake:one',
-            usage: { inputTokens: 11, outputTokens: 7, costUsd: 0.0021 },
-            toolCalls: found?.tools ?? [],
-            durationMs: 42,
-            errorCode: found?.state === 'failed' ? 'Model.Unavailable' : null,
-            waitingFor: waiting.map((one) => ({ approvalId: one.id, kind: one.kind, title: one.title })),
-          }),
-        ];
+        return [200, api.answerSchema.parse(answerOf(found, waiting))];
       }
       await new Promise((done) => setTimeout(done, 5));
     }
@@ -229,6 +218,22 @@ export class FakeApi {
       ? [404, { error: { code: 'not-found', message: `No approval ${id}.` } }]
       : [200, decided];
   }
+}
+
+function answerOf(found: TurnRecord | undefined, waiting: readonly api.ApprovalView[]): unknown {
+  const running = waiting.length > 0 ? 'waiting' : 'pending';
+  return {
+    state: found === undefined || found.state === 'running' ? running : found.state,
+    conversationId: found?.conversationId ?? '',
+    turn: found?.turn ?? null,
+    text: found?.answer ?? '',
+    model: 'fake:one',
+    usage: { inputTokens: 11, outputTokens: 7, costUsd: 0.0021 },
+    toolCalls: found?.tools ?? [],
+    durationMs: 42,
+    errorCode: found?.state === 'failed' ? 'Model.Unavailable' : null,
+    waitingFor: waiting.map((one) => ({ approvalId: one.id, kind: one.kind, title: one.title })),
+  };
 }
 
 function page(all: readonly { id: number }[], query: URLSearchParams): unknown[] {

@@ -22,6 +22,8 @@ export interface AwaitOptions {
 
 /** The service holds the line for this long; longer would only delay noticing a dead connection. */
 const holdMs = 30_000;
+/** While one decision waits, another may come up; this is how soon it is seen. */
+const waitingHoldMs = 5_000;
 /** A service that answers at once (a turn that waits for a person, or one that does not hold the line) is not hammered. */
 const shortestRoundMs = 300;
 
@@ -38,12 +40,16 @@ export async function awaitAnswer(
   let told = '';
   for (;;) {
     const askedAt = performance.now();
-    const answer = await client.answer(inboundId, holdMs, { signal: options.signal });
+    const through = told !== '';
+    const answer = await client.answer(inboundId, through ? waitingHoldMs : holdMs, {
+      signal: options.signal,
+      through,
+    });
     if (isFinal(answer)) return answer;
     const waits = answer.waitingFor.map((wait) => wait.approvalId).join('\n');
-    if (answer.state === 'waiting' && waits !== told) {
+    if (waits !== told) {
       told = waits;
-      if ((await options.onWaiting?.(answer)) === 'leave') return null;
+      if (waits !== '' && (await options.onWaiting?.(answer)) === 'leave') return null;
     }
     const early = shortestRoundMs - (performance.now() - askedAt);
     if (early > 0) await pause(early, options.signal);

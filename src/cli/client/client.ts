@@ -41,10 +41,11 @@ export class HermesClient {
     return this.call('POST', '/api/messages', { body: message, ...ask });
   }
 
-  /** Waits at the service for at most `waitMs`; then the state is `pending` or `waiting`. */
-  answer(inboundId: string, waitMs: number, ask: Ask = {}): Promise<Answer> {
-    const path = `/api/messages/${encodeURIComponent(inboundId)}/answer?waitMs=${waitMs}`;
-    return this.call('GET', path, { silenceMs: waitMs + 15_000, ...ask });
+  /** Waits at the service for at most `waitMs`, with `through` also while a person must decide something. */
+  answer(inboundId: string, waitMs: number, ask: Ask & { through?: boolean } = {}): Promise<Answer> {
+    const waitFor = ask.through === true ? 'done' : 'waiting';
+    const path = `/api/messages/${encodeURIComponent(inboundId)}/answer${query({ waitMs, waitFor })}`;
+    return this.call('GET', path, { silenceMs: waitMs + 15_000, signal: ask.signal });
   }
 
   async conversations(page: { limit: number; before?: string }): Promise<readonly ConversationView[]> {

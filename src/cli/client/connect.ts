@@ -1,5 +1,5 @@
 import { HermesClient } from './client.ts';
-import { ServiceLink, type EnsureService } from './link.ts';
+import { ServiceLink, type EnsureService, type LinkOptions } from './link.ts';
 
 /** Loaded only when there is no service to talk to. */
 const startService: EnsureService = async (options) => {
@@ -7,12 +7,18 @@ const startService: EnsureService = async (options) => {
   await ensureService(options);
 };
 
-/** A client of the home folder's service whose outages are told on `stderr`. */
+/** A client of the home folder's service. */
+export function connectWith(options: Omit<LinkOptions, 'ensureService'>): HermesClient {
+  return new HermesClient(new ServiceLink({ ...options, ensureService: startService }));
+}
+
+/** A client whose outages are told on `stderr`. */
 export function connect(home: string, stderr: { write(text: string): unknown }): HermesClient {
-  const say = (line: string): void => void stderr.write(`${line}\n`);
-  const link = new ServiceLink({
+  const say = (line: string): void => {
+    stderr.write(`${line}\n`);
+  };
+  return connectWith({
     home,
-    ensureService: startService,
     report: say,
     onOutage: (state) => {
       say(
@@ -22,5 +28,4 @@ export function connect(home: string, stderr: { write(text: string): unknown }):
       );
     },
   });
-  return new HermesClient(link);
 }

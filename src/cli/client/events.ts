@@ -35,17 +35,18 @@ export async function watchConversation(
   signal: AbortSignal,
 ): Promise<void> {
   let pauseMs = 0;
-  while (!signal.aborted) {
+  for (;;) {
+    if (signal.aborted) return;
     const connection = new AbortController();
     const both = AbortSignal.any([signal, connection.signal]);
     const watch: Watch = { restart: () => connection.abort() };
-    let heard = false;
+    const heard = { any: false };
     try {
       const path = `${conversationPath(conversationId)}/events`;
       const body = await link.stream({ method: 'GET', path, silenceMs, signal: both });
       const decoder = new StringDecoder('utf8');
       const parser = new SseParser(({ event, data }) => {
-        heard = true;
+        heard.any = true;
         const parsed = parse(event, data);
         if (parsed !== null && !both.aborted) onEvent(parsed, watch);
       });
@@ -53,14 +54,19 @@ export async function watchConversation(
     } catch (error) {
       if (!both.aborted && !isBrokenStream(error)) throw error;
     }
-    if (signal.aborted) return;
+    if (isAborted(signal)) return;
     onEvent({ kind: 'lost' }, watch);
     // A service that accepts and hangs up at once must not be hammered.
-    pauseMs = heard ? 20 : Math.min(1_000, pauseMs * 2 + 20);
+    pauseMs = heard.any ? 20 : Math.min(1_000, pauseMs * 2 + 20);
     await pause(pauseMs, signal).catch((reason: unknown) => {
-      if (!signal.aborted) throw reason;
+      if (!isAborted(signal)) throw reason;
     });
   }
+}
+
+/** As a call, since an await changes what the type checker has seen. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function isBrokenStream(error: unknown): boolean {

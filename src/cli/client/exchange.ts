@@ -63,7 +63,7 @@ function open(agent: Agent, endpoint: Endpoint, call: Call, accept: string): Pro
     watchSilence(outgoing, call.silenceMs ?? defaultSilenceMs);
     outgoing.once('response', resolvePromise);
     // `on`: a socket that breaks after the response has begun reports a second time.
-    outgoing.on('error', (error) => reject(lost(error, outgoing, call.signal)));
+    outgoing.on('error', (error) => reject(asError(lost(error, outgoing, call.signal))));
     outgoing.end(body);
   });
 }
@@ -83,6 +83,10 @@ function lost(error: Error, outgoing: ClientRequest, signal: AbortSignal | undef
   return new ConnectionLost(error.message, { sent: sent && !stale, cause: error });
 }
 
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
+}
+
 async function readAll(response: IncomingMessage, signal: AbortSignal | undefined): Promise<string> {
   try {
     const parts: Buffer[] = [];
@@ -97,8 +101,9 @@ async function readAll(response: IncomingMessage, signal: AbortSignal | undefine
 function errorOf(response: IncomingMessage, text: string, path: string): ApiRequestError | ConnectionLost {
   const status = response.statusCode ?? 0;
   const told = toldError(text);
-  // The service is coming up or going down; what it says about it is not an answer to the request.
-  if (status === 502 || status === 503) return new ConnectionLost(told?.message ?? 'not ready', { sent: false });
+  // The service is going down (or something before it is); what it says about that is no answer to the request.
+  const closing = told === null ? status === 502 || status === 503 : told.code === 'Api.Closing';
+  if (closing) return new ConnectionLost(told?.message ?? 'not ready', { sent: false });
   if (told !== null) return new ApiRequestError(status, told.code, told.message, told.hint);
   return new ApiRequestError(status, `http-${status}`, `The service answered ${status} to ${path}.`);
 }

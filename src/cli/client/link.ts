@@ -21,6 +21,12 @@ export type Repeat = 'harmless' | 'never';
 
 const firstPauseMs = 40;
 const longestPauseMs = 500;
+/** How long a service is asked again that says it cannot just now (its database is busy, say). */
+const patienceMs = 20_000;
+
+function isPassing(error: unknown): boolean {
+  return error instanceof ApiRequestError && error.status === 503;
+}
 
 /**
  * The line to a service that may be killed, restarted and move to another port at any time. A request that is harmless
@@ -70,6 +76,7 @@ export class ServiceLink {
   ): Promise<T> {
     let pauseMs = firstPauseMs;
     let refusals = 0;
+    const patientUntil = performance.now() + patienceMs;
     for (;;) {
       signal?.throwIfAborted();
       const endpoint = readEndpoint(this.options.home);
@@ -82,6 +89,8 @@ export class ServiceLink {
         if (error instanceof ApiRequestError) this.isBack();
         // A service with a new token file may have been met between the two reads; look once more.
         if (error instanceof ApiRequestError && error.status === 401 && refusals === 0) refusals += 1;
+        else if (isPassing(error) && repeat === 'harmless' && performance.now() < patientUntil)
+          pauseMs = longestPauseMs;
         else if (!(error instanceof ConnectionLost)) throw error;
         else if (error.sent && repeat === 'never') throw unknownOutcome(error);
         else this.isAway(error.sent);

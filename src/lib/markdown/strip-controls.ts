@@ -10,7 +10,6 @@ export function stripControls(text: string): string {
   return text.replaceAll('\r\n', '\n').replaceAll(sequences, '').replaceAll(leftovers, '');
 }
 
-/* eslint-disable no-control-regex -- control characters are what this file is about */
 const suspicious =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u;
 
@@ -28,4 +27,3 @@ const sequences = new RegExp(
 
 const leftovers =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu;
-/* eslint-enable no-control-regex */

@@ -66,7 +66,6 @@ function* graphemes(text: string): Generator<Cluster> {
 let segmenter: Intl.Segmenter | undefined;
 const plainAscii = /^[\u0020-\u007e]*$/;
 const zeroWidth = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff\ud7b0-\ud7ff]+$/u;
-// eslint-disable-next-line no-control-regex -- the renderer's own sequences
 const escape = /\u001b\[[0-9;]*m|\u001b\]8;[^\u001b\u0007]*(?:\u001b\\|\u0007)/g;
 
 /** Pairs of first and last code point, ascending. */
