@@ -11,7 +11,10 @@ export interface ProviderInfo {
   readonly defaultModel: string | null;
 }
 
-/** Every provider, in the order in which their keys are looked for in the environment. */
+/**
+ * Every provider, in the order in which their keys are looked for in the environment. The same facts stand in the registry
+ * of the models room, which the command must not load since it brings the SDK; a test holds the two together.
+ */
 export const providerTable = [
   {
     id: 'openai',
@@ -60,6 +63,14 @@ export const providerTable = [
     keyEnv: ['MINIMAX_API_KEY'],
     needsKey: true,
     defaultModel: 'MiniMax-M2',
+  },
+  {
+    id: 'anthropic',
+    title: 'Anthropic',
+    baseUrl: 'https://api.anthropic.com/v1',
+    keyEnv: ['ANTHROPIC_API_KEY'],
+    needsKey: true,
+    defaultModel: 'claude-sonnet-4-5',
   },
   {
     id: 'ollama',

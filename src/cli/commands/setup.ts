@@ -15,7 +15,10 @@ interface SetupFlags {
 export const command = (): Command =>
   new Command('setup')
     .description('choose who answers: finds keys and local servers, tries the choice, writes it down')
-    .option('--provider <id>', 'openai, openrouter, nous, zai, kimi, minimax, ollama, lmstudio, custom, demo')
+    .option(
+      '--provider <id>',
+      'openai, openrouter, nous, zai, kimi, minimax, anthropic, ollama, lmstudio, custom, demo',
+    )
     .option('--model <name>', "the model's name at the provider")
     .option('--key <key>', 'the key; - reads it from standard input, where no process list shows it')
     .option('--base-url <address>', 'address of an OpenAI-compatible interface')

@@ -71,7 +71,7 @@ function fetchText(url: string, apiKey: Secret | null, timeoutMs: number): Promi
   return new Promise((done, reject) => {
     const headers = {
       accept: 'application/json',
-      ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey.reveal()}` }),
+      ...(apiKey === null ? {} : keyHeaders(new URL(url), apiKey.reveal())),
     };
     const sent = request(url, { headers, agent: false }, (response) => {
       const parts: Buffer[] = [];
@@ -90,6 +90,12 @@ function fetchText(url: string, apiKey: Secret | null, timeoutMs: number): Promi
     sent.on('close', () => clearTimeout(timer));
     sent.end();
   });
+}
+
+/** Anthropic's list of models is outside the interface that takes a bearer token. */
+function keyHeaders({ hostname }: URL, key: string): Record<string, string> {
+  if (hostname === 'api.anthropic.com') return { 'x-api-key': key, 'anthropic-version': '2023-06-01' };
+  return { authorization: `Bearer ${key}` };
 }
 
 function modelNames(body: string): string[] | null {
