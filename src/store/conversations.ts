@@ -41,7 +41,7 @@ export function conversationRepository(database: Database): ConversationReposito
 }
 
 /** Inside a transaction: the conversation or undefined. */
-export function findConversation(sql: Sql, id: string): ConversationRow | undefined {
+function findConversation(sql: Sql, id: string): ConversationRow | undefined {
   const row = sql.get<ConversationRecord>('SELECT * FROM Conversation WHERE id = :id', { id });
   return row === undefined ? undefined : conversationFrom(row);
 }

@@ -1,6 +1,6 @@
 /**
  * The words of a question that carry something: what people type to find an old talk is a sentence, and its articles,
- * auxiliaries and question words would match everything. Lower case, each once, in order, at most 16. When nothing else
+ * auxiliaries and question words would match everything. Lower case, each once, in order, at most 12. When nothing else
  * is left, all words count.
  */
 export function searchTerms(question: string): readonly string[] {
@@ -11,7 +11,7 @@ export function searchTerms(question: string): readonly string[] {
       .matchAll(/[\p{L}\p{N}\p{M}]+/gu),
   ].map(([word]) => word);
   const carrying = words.filter((word) => !emptyWords.has(word) && !/^[a-z]$/.test(word));
-  return [...new Set(carrying.length > 0 ? carrying : words)].slice(0, 16);
+  return [...new Set(carrying.length > 0 ? carrying : words)].slice(0, 12);
 }
 
 /** A word as FTS5 takes it literally, whatever is in it. */

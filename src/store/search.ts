@@ -5,8 +5,11 @@ import { quoted, searchTerms } from './search-terms.ts';
 /** What a message's neighbours count, beside its own words. */
 const neighbourWeight = 0.5;
 const neighboursEachSide = 2;
-/** Hits per word that are looked at. A word with more of them tells little apart. */
-const hitsPerTerm = 2000;
+/**
+ * A word that more messages have is common: it tells little apart, and ranking all its messages would take long. It counts
+ * where a rarer word of the question is too; a question of common words only looks at the newest messages.
+ */
+const commonFrom = 2500;
 /** Best messages whose surroundings are looked at. */
 const anchors = 60;
 /** FTS5's own constant; its bm25 of one word never exceeds `idf * (k1 + 1)`. */
@@ -33,9 +36,7 @@ interface TermHits {
 function search(sql: Sql, query: Parameters<ConversationSearch['search']>[0]): readonly SearchHit[] {
   const terms = searchTerms(query.text);
   if (terms.length === 0 || query.maxResults < 1) return [];
-  const scope = `p${Buffer.from(query.personId, 'utf8').toString('hex')}z`;
-  const total = (sql.get<{ n: number }>('SELECT count(*) AS n FROM MessageSearch_docsize') as { n: number }).n;
-  const perTerm = terms.map((term) => termHits(sql, term, scope, total));
+  const perTerm = termHits(sql, terms, query.personId);
 
   const scores = new Map<number, number>();
   for (const anchor of bestAlone(perTerm, Math.max(anchors, 3 * query.maxResults))) {
@@ -55,16 +56,40 @@ function search(sql: Sql, query: Parameters<ConversationSearch['search']>[0]): r
   return best.flatMap(([id, score]) => hitFrom(sql, { id, score, match, personId: query.personId }));
 }
 
-function termHits(sql: Sql, term: string, scope: string, total: number): TermHits {
-  const phrase = `{searchLabel text} : ${quoted(term)}`;
-  const { n } = sql.get<{ n: number }>('SELECT count(*) AS n FROM MessageSearch WHERE MessageSearch MATCH :phrase', {
-    phrase,
-  }) as { n: number };
-  const rows = sql.all<{ id: number; score: number }>(
-    `SELECT rowid AS id, -rank AS score FROM MessageSearch WHERE MessageSearch MATCH :match
-     ORDER BY rank LIMIT :limit`,
-    { match: `searchScope : ${quoted(scope)} AND ${phrase}`, limit: hitsPerTerm },
+function termHits(sql: Sql, terms: readonly string[], personId: string): readonly TermHits[] {
+  const total = count(sql, 'SELECT count(*) AS n FROM MessageSearch_docsize', '');
+  const scope = scopeOf(sql, personId);
+  const counted = terms.map((term) => {
+    const phrase = `{searchLabel text} : ${quoted(term)}`;
+    return {
+      phrase,
+      n: count(sql, 'SELECT count(*) AS n FROM MessageSearch WHERE MessageSearch MATCH :match', phrase),
+    };
+  });
+  const rare = counted.filter(({ n }) => n > 0 && n <= commonFrom).map(({ phrase }) => `(${phrase})`);
+  return counted.map(({ phrase, n }) => {
+    const own = `${scope}(${phrase})`;
+    const match = n > commonFrom && rare.length > 0 ? `${own} AND (${rare.join(' OR ')})` : own;
+    const rows = sql.all<{ id: number; score: number }>(
+      `SELECT rowid AS id, -rank AS score FROM MessageSearch WHERE MessageSearch MATCH :match
+       ORDER BY rowid DESC LIMIT :limit`,
+      { match, limit: commonFrom },
+    );
+    return strengths(rows, total, n);
+  });
+}
+
+/** Narrows a match to one person's messages; nothing where there is nobody else, since looking costs time. */
+function scopeOf(sql: Sql, personId: string): string {
+  const others = sql.get(
+    `SELECT 1 WHERE EXISTS (SELECT 1 FROM Conversation WHERE personId < :personId)
+       OR EXISTS (SELECT 1 FROM Conversation WHERE personId > :personId)`,
+    { personId },
   );
+  return others === undefined ? '' : `searchScope : "p${Buffer.from(personId, 'utf8').toString('hex')}z" AND `;
+}
+
+function strengths(rows: readonly { id: number; score: number }[], total: number, n: number): TermHits {
   const idf = Math.log((total - n + 0.5) / (n + 0.5));
   // FTS5 does the same for a word that more than half of all messages have.
   const ceiling = (idf <= 0 ? 1e-6 : idf) * (k1 + 1);
@@ -73,6 +98,10 @@ function termHits(sql: Sql, term: string, scope: string, total: number): TermHit
     score: new Map(rows.map(({ id, score }) => [id, score])),
     strength: new Map(rows.map(({ id, score }) => [id, score / Math.max(ceiling - score, ceiling * 1e-6)])),
   };
+}
+
+function count(sql: Sql, statement: string, match: string): number {
+  return (sql.get<{ n: number }>(statement, { match }) as { n: number }).n;
 }
 
 function bestAlone(perTerm: readonly TermHits[], limit: number): readonly number[] {
@@ -96,19 +125,22 @@ function scoreOf(perTerm: readonly TermHits[], id: number, neighbours: readonly 
 
 /** The message and what was said just before and after it, twice as far as neighbours reach, in order. */
 function surroundings(sql: Sql, id: number): readonly number[] {
-  const values = { id, limit: 2 * neighboursEachSide };
-  const near = (side: 'before' | 'after'): number[] =>
-    sql.all<{ id: number }>(side === 'before' ? saidBefore : saidAfter, values).map((row) => row.id);
-  return [...near('before').reverse(), id, ...near('after')];
+  const place = sql.get<Record<'conversationId' | 'turn' | 'step' | 'slot', string | number>>(
+    'SELECT conversationId, turn, step, slot FROM Message WHERE id = :id',
+    { id },
+  );
+  const values = { ...place, limit: 2 * neighboursEachSide };
+  const before = sql.all<{ id: number }>(saidBefore, values).map((row) => row.id);
+  const after = sql.all<{ id: number }>(saidAfter, values).map((row) => row.id);
+  return [...before.reverse(), id, ...after];
 }
 
-const said = `n.role IN ('user', 'assistant') AND n.hidden = 0 AND n.text <> ''`;
-const saidBefore = `SELECT n.id FROM Message m JOIN Message n INDEXED BY Message_said_idx
-  ON n.conversationId = m.conversationId AND (n.turn, n.step, n.slot) < (m.turn, m.step, m.slot) AND ${said}
-  WHERE m.id = :id ORDER BY n.turn DESC, n.step DESC, n.slot DESC LIMIT :limit`;
-const saidAfter = `SELECT n.id FROM Message m JOIN Message n INDEXED BY Message_said_idx
-  ON n.conversationId = m.conversationId AND (n.turn, n.step, n.slot) > (m.turn, m.step, m.slot) AND ${said}
-  WHERE m.id = :id ORDER BY n.turn, n.step, n.slot LIMIT :limit`;
+const said = `FROM Message INDEXED BY Message_said_idx
+  WHERE conversationId = :conversationId AND role IN ('user', 'assistant') AND hidden = 0 AND text <> ''`;
+const saidBefore = `SELECT id ${said} AND (turn, step, slot) < (:turn, :step, :slot)
+  ORDER BY turn DESC, step DESC, slot DESC LIMIT :limit`;
+const saidAfter = `SELECT id ${said} AND (turn, step, slot) > (:turn, :step, :slot)
+  ORDER BY turn, step, slot LIMIT :limit`;
 
 function hitFrom(sql: Sql, found: { id: number; score: number; match: string; personId: string }): SearchHit[] {
   const row = sql.get<Omit<SearchHit, 'score'> & { head: string }>(
