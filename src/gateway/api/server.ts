@@ -87,11 +87,13 @@ class HttpApi implements Api {
     if (!this.server.listening) return;
     await new Promise<void>((resolve) => {
       const force = setTimeout(() => this.server.closeAllConnections(), graceMs);
+      // A connection whose last answer has just gone out is kept alive unless somebody closes it.
+      const sweep = setInterval(() => this.server.closeIdleConnections(), 20);
       this.server.close(() => {
         clearTimeout(force);
+        clearInterval(sweep);
         resolve();
       });
-      this.server.closeIdleConnections();
     });
   }
 }

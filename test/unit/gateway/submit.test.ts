@@ -34,7 +34,7 @@ describe('submitting a message', () => {
     await vi.waitFor(async () => expect((await store.turns.ofInbound(message.inboundId))?.state).toBe('done'), soon);
     expect(await submit(message)).toMatchObject({ created: false, decided: null });
     expect(new Set(conversations.signals.map((signal) => signal.inboundId)).size).toBe(1);
-    expect((await store.turns.last(results[0]!.conversationId))?.turn).toBe(1);
+    expect((await store.turns.last(results[0]?.conversationId ?? ''))?.turn).toBe(1);
   });
 
   it('goes to the conversation it names: by id, by name, a new one, the current one', async () => {
@@ -185,8 +185,8 @@ describe('a message while the conversation waits', () => {
     await vi.waitFor(async () => expect(await waiting(store)).toHaveLength(1), soon);
     const both = await Promise.all([say('yes'), say('no')]);
     expect(both.filter((result) => result.decided !== null)).toHaveLength(1);
-    const other = both.find((result) => result.decided === null)!;
-    await vi.waitFor(async () => expect((await store.turns.ofInbound(other.inboundId))?.answer).toBe('hm?'), soon);
+    const other = both.find((result) => result.decided === null);
+    await vi.waitFor(async () => expect((await store.turns.ofInbound(other?.inboundId ?? ''))?.answer).toBe('hm?'), soon);
   });
 
   it('publishes the decision to whoever watches', async () => {

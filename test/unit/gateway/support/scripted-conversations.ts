@@ -115,7 +115,7 @@ export class ScriptedConversations implements ConversationClient {
   /** Ends turns that would wait for ever. */
   async stop(): Promise<void> {
     for (const conversation of this.running.values()) conversation.abort.abort();
-    await Promise.all([...this.running.values()].map((conversation) => conversation.work));
+    await Promise.all([...this.running.values()].map((conversation) => conversation.work ?? Promise.resolve()));
   }
 
   private reach(conversationId: string): Promise<void> {
