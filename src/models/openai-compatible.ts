@@ -51,6 +51,7 @@ export function createOpenAiCompatible(options: OpenAiCompatibleOptions): Warmab
     provider: options.id,
     baseUrl: showableUrl(baseUrl),
     model,
+    hasKey: options.apiKey !== undefined,
     secrets,
     written,
   });

@@ -9,7 +9,8 @@ export interface ErrorContext {
   readonly provider: string;
   readonly baseUrl: string;
   readonly model: string;
-  /** Keys; never in an error. */
+  readonly hasKey: boolean;
+  /** Keys and what headers carry; never in an error. */
   readonly secrets: readonly string[];
   /** What people and tools wrote into the request; never in an error. */
   readonly written: readonly string[];
@@ -139,7 +140,7 @@ const rows: readonly Row[] = [
       both(isClientError, says(/(invalid|incorrect|missing|expired)[^.]{0,20}api[ _-]?key|api[ _-]?key not valid/i)),
     ),
     code: 'Model.Authentication',
-    say: (context) => (context.secrets.length === 0 ? 'wants an API key.' : 'does not accept the API key.'),
+    say: (context) => (!context.hasKey ? 'wants an API key.' : 'does not accept the API key.'),
     hint: (context) => `Set a valid key for ${context.provider}.`,
   },
   {
@@ -345,7 +346,7 @@ function factsOfBody(body: unknown, status: number | undefined, headers: Headers
 
 /** Other codes of Node are bugs of this program and must not pass for a network that may come back. */
 const networkCodes =
-  /^(E(?!RR_)[A-Z_]+|UND_ERR_\w+|HPE_\w+|.*(CERT|SELF_SIGNED|UNABLE_TO)\w*|ERR_(SSL|TLS)\w*|ERR_INVALID_URL)$/;
+  /^(E(?!RR_)[A-Z_]+|UND_ERR_\w+|HPE_\w+|.*(CERT|SELF_SIGNED|UNABLE_TO)\w*|ERR_(SSL|TLS)\w*|ERR_INVALID_URL|ERR_STREAM_PREMATURE_CLOSE)$/;
 
 /** Node's and undici's error code, from wherever in the chain of causes it stands. */
 export function networkCode(error: unknown): string {
@@ -354,6 +355,7 @@ export function networkCode(error: unknown): string {
     const code =
       string(at['code']) || string((Array.isArray(at['errors']) ? record(at['errors'][0]) : undefined)?.['code']);
     if (networkCodes.test(code)) return code;
+    if (code.startsWith('ERR_')) return '';
     const message = string(at['message']);
     if (/^(terminated|fetch failed|other side closed|connection error)/i.test(message)) name = 'ERR_CONNECTION';
   }

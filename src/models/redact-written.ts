@@ -39,11 +39,12 @@ function withoutOverlap(text: string, written: readonly string[]): string {
   return [...text.split('').map((char, at) => (hidden.has(at) ? '\u0000' : char))].join('').replace(/\u0000+/g, mark);
 }
 
-/** One spelling for text and for text quoted inside JSON. */
+/** One spelling for text and for text quoted inside JSON, also inside JSON in JSON. */
 function plain(text: string): string {
   return text
-    .replace(/\\[nrt]/g, ' ')
-    .replace(/\\(["'\\/])/g, '$1')
+    .replace(/\\+u([0-9a-f]{4})/gi, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+    .replace(/\\+[nrt]/g, ' ')
+    .replace(/\\+(["'/])/g, '$1')
     .replace(/\s+/g, ' ')
     .trim();
 }
