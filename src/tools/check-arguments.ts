@@ -10,8 +10,10 @@ export function checkArguments(schema: z.ZodType, value: Readonly<Record<string,
   if (first.success) return { ok: true, input: first.data };
   const second = schema.safeParse(converted(withoutNulls(value), first.error.issues));
   if (second.success) return { ok: true, input: second.data };
+  const { issues } = first.error;
+  const missing = issues.filter(isMissing).map((issue) => issue.path.map(String).join('.'));
   const names = Object.keys(fieldsOf(schema));
-  return { ok: false, problem: first.error.issues.map((issue) => describe(issue, names)).join(' ') };
+  return { ok: false, problem: issues.map((issue) => describe(issue, names, missing)).join(' ') };
 }
 
 export function fieldsOf(schema: z.ZodType): Readonly<Record<string, unknown>> {
@@ -49,17 +51,21 @@ function parsedArray(text: string): unknown {
   }
 }
 
-function describe(issue: Issue, names: readonly string[]): string {
+function isMissing(issue: Issue): boolean {
+  return issue.code === 'invalid_type' && issue.message.includes('received undefined');
+}
+
+function describe(issue: Issue, names: readonly string[], missing: readonly string[]): string {
   const field = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const unknown = issue.keys.map((key) => {
-      const near = field === '' ? nearestName(key, names) : null;
+      // A wrong name beside a missing field most likely stands for it.
+      const near = field !== '' ? null : missing.length === 1 ? (missing[0] ?? null) : nearestName(key, names);
       return `\`${key}\`${near === null ? '' : ` (meant \`${near}\`?)`}`;
     });
     const known = field === '' ? ` Fields are ${names.map((name) => `\`${name}\``).join(', ')}.` : '';
     return `Unknown field ${unknown.join(', ')}${field === '' ? '' : ` in \`${field}\``}.${known}`;
   }
-  const missing = issue.code === 'invalid_type' && /received undefined/.test(issue.message);
-  if (missing) return `Field \`${field}\` is missing.`;
+  if (isMissing(issue)) return `Field \`${field}\` is missing.`;
   return `Field \`${field}\`: ${issue.message}.`;
 }

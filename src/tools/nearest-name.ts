@@ -8,7 +8,9 @@ export function nearestName(wrong: string, names: readonly string[]): string | n
   }
   const contained = names.find((name) => plain(name).includes(plain(wrong)) || plain(wrong).includes(plain(name)));
   if (best !== null && best.distance <= Math.max(2, best.name.length * 0.34)) return best.name;
-  return plain(wrong).length >= 3 ? (contained ?? null) : null;
+  const words = wrong.toLowerCase().split(/[^a-z0-9]+/);
+  const shared = names.find((name) => name.split('_').some((word) => word.length > 3 && words.includes(word)));
+  return plain(wrong).length >= 3 ? (contained ?? shared ?? null) : null;
 }
 
 /** Levenshtein, one row at a time. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RunSpec, TerminalSession } from '../backends/backend.ts';
+import type { RunSpec, RunState, TerminalSession } from '../backends/backend.ts';
 import { defineTool, type ToolContext, type ToolPlan, type ToolResult } from './define-tool.ts';
 import { judgeOf, newObjection, policyOf, surroundingsOf } from './policy.ts';
 import { followRun } from './terminal/follow-run.ts';
@@ -105,18 +105,25 @@ async function runToEnd(
 
 /** How long a background run is watched, so that one that fails at once says so. */
 const firstLookMs = 300;
+const firstLookBytes = 8_192;
 
 async function startInBackground(args: Input, context: ToolContext, session: TerminalSession): Promise<ToolResult> {
   context.signal.throwIfAborted();
   const key = context.callKey;
   await session.start({ ...specOf(args, context), stdin: true });
-  const { state, bytes } = await session.poll(key, {
-    offset: 0,
-    maxBytes: 8_192,
-    waitMs: firstLookMs,
-    signal: AbortSignal.any([context.signal, context.draining]),
-  });
-  const output = plainOutput(bytes).trimEnd();
+  const signal = AbortSignal.any([context.signal, context.draining]);
+  const end = Date.now() + firstLookMs;
+  const seen: Buffer[] = [];
+  let offset = 0;
+  let state: RunState;
+  do {
+    const waitMs = Math.max(end - Date.now(), 0);
+    const news = await session.poll(key, { offset, maxBytes: firstLookBytes, waitMs, signal });
+    ({ state } = news);
+    seen.push(news.bytes);
+    offset += news.bytes.length;
+  } while (state.phase === 'running' && Date.now() < end && offset < firstLookBytes);
+  const output = plainOutput(Buffer.concat(seen)).trimEnd();
   return {
     status: 'ok',
     text: `Started in the background as ${key} (${describeRun(state)}).${output === '' ? '' : `\n${output}`}`,

@@ -71,7 +71,8 @@ export function placeOf(path: string, scope: Scope): Place {
   if (target === scope.home || homePattern.test(target)) return isKnown(target) ? 'home' : 'unknown';
   if (holds(target, scope.hermesHome)) return 'hermes';
   if (!isKnown(target)) return 'unknown';
-  if (/^\/(?:tmp|var\/tmp|private\/tmp)\/./.test(target)) return 'temporary';
+  const temporary = /^\/(?:tmp|var\/tmp|private\/tmp)\/./.test(target);
+  if (temporary && !holds(scope.home, target)) return 'temporary';
   return placeBelowStart(target, scope);
 }
 

@@ -75,7 +75,7 @@ async function readHtml(html: string, url: string): Promise<ReadableText> {
     const document = parse(`<!doctype html><html><body>${source}</body></html>`);
     for (const link of document.querySelectorAll('a[href]')) makeAbsolute(link, url);
     return turndown
-      .turndown(document.body as never)
+      .turndown(document.body)
       .replace(/\n{3,}/g, '\n\n')
       .trim();
   };
@@ -85,7 +85,7 @@ async function readHtml(html: string, url: string): Promise<ReadableText> {
   const title = (document.querySelector('title')?.textContent ?? '').trim().replace(/\s+/g, ' ');
   for (const head of document.querySelectorAll('body title')) head.remove();
   const whole = toMarkdown(document.body.innerHTML);
-  const article = new Readability(document as never, { charThreshold: 200 }).parse();
+  const article = new Readability(document, { charThreshold: 200 }).parse();
   const text = typeof article?.content === 'string' ? toMarkdown(article.content) : '';
   const enough = text.length >= whole.length * leastArticleShare;
   return { kind: 'text', title: title === '' ? (article?.title ?? '') : title, text: enough ? text : whole };
