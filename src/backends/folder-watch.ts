@@ -4,8 +4,8 @@ import type { FolderWatch } from './run-host.ts';
 /** Looks again this soon where the system can watch no more folders. */
 const fallbackMs = { least: 2, most: 100 };
 
-/** Events of one folder of this machine, coalesced; polls, ever more slowly, where there are no events to be had. */
-export function watchFolder(folder: string): FolderWatch {
+/** Events of some files in a folder of this machine, coalesced; polls, ever more slowly, where there are no events to be had. */
+export function watchFolder(folder: string, names: readonly string[]): FolderWatch {
   let changed = false;
   let wake: (() => void) | undefined;
   let watcher: FSWatcher | undefined;
@@ -20,7 +20,10 @@ export function watchFolder(folder: string): FolderWatch {
     fallback ??= fallbackMs.least;
   };
   try {
-    watcher = watch(folder, { persistent: false }, note);
+    watcher = watch(folder, { persistent: false }, (_event, name) => {
+      // Some systems do not say which file it was.
+      if (name === null || names.includes(name)) note();
+    });
     watcher.on('error', giveUp);
   } catch {
     // Out of watches, or no folder yet: correctness never hangs on an event.

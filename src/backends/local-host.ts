@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { link, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { link, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, fileError } from './file-errors.ts';
 import { watchFolder } from './folder-watch.ts';
@@ -22,7 +22,7 @@ export function createLocalHost({ root, env }: { root: string; env: Readonly<Rec
         for (const path of paths) await mkdir(path, { recursive: true, mode: 0o700 });
       }),
     createFile: (path, text) => guard(path, () => createFile(path, text)),
-    readText: (path) => guard(path, () => readText(path)),
+    readText: (path) => guard(path, () => Promise.resolve(readRecord(path))),
     listFolder: (path) => guard(path, async () => (await orNull(readdir(path))) ?? []),
     remove: (path) => guard(path, () => remove(path)),
     observe: (runFolder, range) => guard(runFolder, () => observe(runFolder, range)),
@@ -38,7 +38,7 @@ export function createLocalHost({ root, env }: { root: string; env: Readonly<Rec
         }
         return Promise.resolve();
       }),
-    watch: (folder) => Promise.resolve(watchFolder(folder)),
+    watch: (folder, names) => Promise.resolve(watchFolder(folder, names)),
   };
 }
 
@@ -59,20 +59,26 @@ async function orNull<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-const readText = (path: string) => orNull(readFile(path, 'utf8'));
-
 /** Linking a finished file is atomic and refuses an existing name, which renaming does not. */
 async function createFile(path: string, text: string): Promise<boolean> {
+  // Nothing of an empty file can be missing.
+  if (text === '') return unlessExists(writeFile(path, '', { mode: 0o600, flag: 'wx' }));
   const draft = `${path}.${randomUUID()}`;
   await writeFile(draft, text, { mode: 0o600 });
   try {
-    await link(draft, path);
+    return await unlessExists(link(draft, path));
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function unlessExists(work: Promise<void>): Promise<boolean> {
+  try {
+    await work;
     return true;
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     throw error;
-  } finally {
-    await rm(draft, { force: true });
   }
 }
 
@@ -88,35 +94,49 @@ async function remove(path: string): Promise<void> {
   await rm(doomed, { recursive: true, force: true });
 }
 
+/** Reads the records synchronously: they are tiny, and a tour through the thread pool costs more than the reading. */
 async function observe(folder: string, range: { offset: number; maxBytes: number }): Promise<RunRecords> {
-  // In this order: whatever happens meanwhile, an `exit` is never read without the whole output before it.
-  const [spec, claimed, firstExit, killed] = await Promise.all([
-    readHeader(join(folder, 'spec')),
-    readText(join(folder, 'claimed')),
-    readText(join(folder, 'exit')),
-    orNull(stat(join(folder, 'killed'))),
-  ]);
-  let exit = firstExit;
+  const spec = readHeader(join(folder, 'spec'));
+  const claimed = readRecord(join(folder, 'claimed'));
+  let exit = readRecord(join(folder, 'exit'));
   let supervisorAlive = false;
   const claim = claimed === null ? null : parseClaim(claimed);
   if (exit === null && claim !== null) {
     supervisorAlive = await isAlive(claim);
     // It may have written its record and ended between the two looks.
-    if (!supervisorAlive) exit = await readText(join(folder, 'exit'));
+    if (!supervisorAlive) exit = readRecord(join(folder, 'exit'));
   }
+  const killed = existsSync(join(folder, 'killed'));
+  // Last, so that an `exit` is never seen without the whole output before it.
   const output = await readOutput(join(folder, 'output'), range);
-  return { spec, claimed, exit, killed: killed !== null, supervisorAlive, ...output };
+  return { spec, claimed, exit, killed, supervisorAlive, ...output };
 }
 
-async function readHeader(path: string): Promise<string | null> {
-  const file = await orNull(open(path, 'r'));
-  if (file === null) return null;
+function readRecord(path: string): string | null {
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(headerLimitBytes), 0, headerLimitBytes, 0);
-    const text = buffer.toString('utf8', 0, bytesRead);
-    return text.slice(0, text.indexOf('\n'));
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+const headerBuffer = Buffer.alloc(headerLimitBytes);
+
+function readHeader(path: string): string | null {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const length = readSync(file, headerBuffer, 0, headerLimitBytes, 0);
+    const end = headerBuffer.subarray(0, length).indexOf(10);
+    return headerBuffer.toString('utf8', 0, end === -1 ? length : end);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -124,7 +144,7 @@ async function readOutput(
   path: string,
   { offset, maxBytes }: { offset: number; maxBytes: number },
 ): Promise<{ outputBytes: number; bytes: Buffer }> {
-  const size = (await orNull(stat(path)))?.size ?? 0;
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const wanted = Math.max(0, Math.min(maxBytes, size - offset));
   if (wanted === 0) return { outputBytes: size, bytes: Buffer.alloc(0) };
   const file = await open(path, 'r');

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { codeOf } from './file-errors.ts';
 
@@ -13,24 +13,26 @@ export interface ProcessIdentity {
 }
 
 /** Whether exactly that process still runs; a number that was given to another process since says no. */
-export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
+export function isAlive(identity: ProcessIdentity): boolean | Promise<boolean> {
   return process.platform === 'linux' ? isAliveInProc(identity) : isAliveByPs(identity);
 }
 
-async function isAliveInProc({ pid, startTime, bootId }: ProcessIdentity): Promise<boolean> {
+function isAliveInProc({ pid, startTime, bootId }: ProcessIdentity): boolean {
   try {
-    const [stat, boot] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-    ]);
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the name in brackets and may hold anything, brackets too.
     const fields = stat.slice(stat.lastIndexOf(') ') + 2).split(' ');
-    return boot.trim() === bootId && fields[19] === startTime && fields[0] !== 'Z' && fields[0] !== 'X';
+    return ownBootId() === bootId && fields[19] === startTime && fields[0] !== 'Z' && fields[0] !== 'X';
   } catch (error) {
     // ESRCH: it ended between opening and reading.
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESRCH') return false;
     throw error;
   }
+}
+
+let knownBootId: string | undefined;
+function ownBootId(): string {
+  return (knownBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
 }
 
 async function isAliveByPs({ pid, startTime }: ProcessIdentity): Promise<boolean> {

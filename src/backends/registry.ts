@@ -10,13 +10,13 @@ export interface BackendOptions {
 export type BackendId = keyof BackendOptions;
 
 /** Id to loader; a backend's code, and the SDK it may need, is loaded only when it is used. */
-export const backends = {
+const backends = {
   local: async (options) => (await import('./local.ts')).createLocalBackend(options.local),
 } as const satisfies Record<BackendId, (options: BackendOptions) => Promise<Backend>>;
 
 export const backendIds = Object.keys(backends) as BackendId[];
 
-export function isBackendId(value: string): value is BackendId {
+function isBackendId(value: string): value is BackendId {
   return Object.hasOwn(backends, value);
 }
 

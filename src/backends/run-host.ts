@@ -26,8 +26,8 @@ export interface RunHost {
   feed(path: string, bytes: Buffer): Promise<number>;
   /** Asks a process to end; says nothing about whether it was there. */
   terminate(pid: number): Promise<void>;
-  /** Starts to watch a folder; `next` resolves at a change since the last call, or after `ms`. */
-  watch(folder: string): Promise<FolderWatch>;
+  /** Starts to watch files of a folder; `next` resolves at a change since the last call, or after `ms`. */
+  watch(folder: string, names: readonly string[]): Promise<FolderWatch>;
 }
 
 export interface LaunchedProcess {

@@ -38,7 +38,7 @@ export async function killRun(
 }
 
 async function recorded(store: RunStore, key: string): Promise<RunState> {
-  const watch = await store.host.watch(store.runFolder(key));
+  const watch = await store.host.watch(store.runFolder(key), ['exit']);
   try {
     const limit = Date.now() + recordLimitMs;
     for (;;) {

@@ -24,7 +24,7 @@ export async function pollRun(store: RunStore, key: string, options: PollOptions
   if (hasNews(first) || waitMs <= 0) return first;
   const limit = Date.now() + waitMs;
   // Watching begins before the second look, so nothing can slip in between.
-  const watch = await store.host.watch(store.runFolder(key));
+  const watch = await store.host.watch(store.runFolder(key), ['output', 'exit']);
   try {
     for (;;) {
       signal?.throwIfAborted();

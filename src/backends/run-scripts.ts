@@ -11,7 +11,8 @@ import { createHash } from 'node:crypto';
  *   claimed     `pid startTime bootId startedNs` of the one supervisor; a hard link, so it appears with its content
  *   pid         process (and group) id of the command's shell
  *   output      standard output and error, appended
- *   status      exit status as the command's own shell saw it; missing when something else ended that shell
+ *   status      exit status as the command's own shell saw it, and when in microseconds if it can tell; missing when
+ *               something else ended that shell
  *   next/       session state to be, moved into the session's folder when the run counts
  *   stdin, stdin-holder   FIFO, and the process that keeps it open for writing
  *   killed, timed-out     markers, set before the first signal is sent
@@ -64,7 +65,11 @@ __h_generation
 __h_gen_before=$__h_gen
 __h_base=$(export -p)
 if [ -z "$__h_shell" ]; then
-  __h_shell=$(command -v bash) || __h_shell=/bin/sh
+  # The usual places first: asking costs a process.
+  for __h_shell in /bin/bash /usr/bin/bash /usr/local/bin/bash; do
+    [ ! -x "$__h_shell" ] || break
+  done
+  [ -x "$__h_shell" ] || __h_shell=$(command -v bash) || __h_shell=/bin/sh
 fi
 __h_watch= __h_holder=
 if [ -n "$__h_timeout" ]; then
@@ -113,8 +118,8 @@ elif [ -n "$__h_watch" ]; then
   kill "$__h_watch" 2>/dev/null
 fi
 [ -z "$__h_holder" ] || kill "$__h_holder" 2>/dev/null
-__h_code=$__h_status __h_signal=- __h_own=
-[ -r "$__h_run/status" ] && read -r __h_own <"$__h_run/status"
+__h_code=$__h_status __h_signal=- __h_own= __h_ended=
+[ -r "$__h_run/status" ] && read -r __h_own __h_ended <"$__h_run/status"
 # A shell reports death by signal as 128 + n, and so may a command that exits with such a code by itself.
 if [ "$__h_status" -gt 128 ] && [ "$__h_status" -le 192 ] && [ "$__h_own" != "$__h_status" ]; then
   __h_signal=$(kill -l "$__h_status" 2>/dev/null) && __h_code=- __h_signal=SIG\${__h_signal#SIG} || __h_signal=-
@@ -125,7 +130,11 @@ if [ -e "$__h_run/next/cwd" ] && ! [ -e "$__h_run/killed" ] && [ $__h_timed_out 
   # Another run of the session that ended meanwhile has the say.
   [ "$__h_gen" != "$__h_gen_before" ] || mv "$__h_run/next/state" "$__h_run/next/cwd" "$__h_session/"
 fi
-__h_clock
+case $__h_ended in
+  *[!0-9]*) __h_clock ;;
+  ????????????????) __h_ns=\${__h_ended}000 ;;
+  *) __h_clock ;;
+esac
 until printf '%s %s %s %s\\n' "$__h_code" "$__h_signal" $__h_timed_out "$__h_ns" >"$__h_run/exit.$$" &&
   mv "$__h_run/exit.$$" "$__h_run/exit"; do
   # A full disk: the outcome is known and must not be lost for want of a few bytes.
@@ -160,11 +169,17 @@ fi
 [ -z "$__h_old" ] || OLDPWD=$__h_old
 __h_env
 unset -f __h_env
+__h_from=$__h_dir
+[ -z "$__h_override" ] || __h_from=$PWD
+__h_was=$(export -p)
 __h_end() {
   trap - EXIT
   set +eux
   unset -f printf exit 2>/dev/null
-  printf '%s\\n' "$1" >"$__h_run/status"
+  __h_ended=\${EPOCHREALTIME-}
+  printf '%s %s\\n' "$1" "\${__h_ended%[.,]*}\${__h_ended#*[.,]}" >"$__h_run/status"
+  # Most commands change nothing, and need no process to find out what.
+  [ "$PWD" != "$__h_from" ] || [ "$(export -p)" != "$__h_was" ] || exit "$1"
   __h_base=$__h_b PWD=$PWD OLDPWD=\${OLDPWD-} /bin/sh "$__h_scripts/save.sh" "$__h_run"
   exit "$1"
 }
@@ -342,10 +357,17 @@ __h_done() {
 __h_clock
 __h_asked=\${__h_ns%??????}
 __h_collect
-if [ "$__h_found" != ' ' ]; then
-  kill -TERM $__h_found 2>/dev/null
-  kill -CONT $__h_found 2>/dev/null
-fi
+__h_told=' '
+# Everything is asked once, also what was born after the first look.
+__h_ask() {
+  for __h_p in $__h_found; do
+    case $__h_told in *" $__h_p "*) continue ;; esac
+    __h_told="$__h_told$__h_p "
+    kill -TERM "$__h_p" 2>/dev/null
+    kill -CONT "$__h_p" 2>/dev/null
+  done
+}
+__h_ask
 __h_pause=0.02
 until __h_done; do
   __h_nap $__h_pause
@@ -353,6 +375,7 @@ until __h_done; do
   __h_clock
   [ $((\${__h_ns%??????} - __h_asked)) -lt "$__h_grace" ] || break
   __h_collect
+  __h_ask
 done
 __h_tries=0
 while [ $__h_tries -lt 200 ]; do

@@ -16,8 +16,6 @@ export async function startRun(
   spec: RunSpec,
   { defaultCwd, shell }: { defaultCwd: string; shell: string | undefined },
 ): Promise<RunState> {
-  const known = await store.observe(spec.key);
-  if (known.records.claimed !== null) return known.state;
   const { host, scripts } = store;
   const folder = store.runFolder(spec.key);
   const sessionFolder = store.sessionFolder(spec.sessionKey);
@@ -25,7 +23,10 @@ export async function startRun(
   await store.ready();
   await host.makeFolders([`${folder}/next`, `${sessionFolder}/runs`]);
   await host.createFile(`${sessionFolder}/runs/${safeName(spec.key)}`, '');
-  await host.createFile(`${folder}/spec`, text);
+  if (!(await host.createFile(`${folder}/spec`, text))) {
+    const known = await store.observe(spec.key);
+    if (known.records.claimed !== null) return known.state;
+  }
   const logPath = `${folder}/supervisor.log`;
   const launched = await host.launch(`${scripts}/supervise.sh`, [scripts, folder], logPath);
   return claimedState(store, spec.key, launched, logPath);
@@ -38,7 +39,7 @@ async function claimedState(
   launched: LaunchedProcess,
   logPath: string,
 ): Promise<RunState> {
-  const watch = await store.host.watch(store.runFolder(key));
+  const watch = await store.host.watch(store.runFolder(key), ['claimed']);
   try {
     const limit = Date.now() + claimLimitMs;
     for (;;) {

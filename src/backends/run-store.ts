@@ -5,7 +5,7 @@ import { parseSpecHeader, safeName, type SpecHeader } from './run-layout.ts';
 import { runScripts, runScriptsVersion } from './run-scripts.ts';
 import { runStateOf } from './run-state.ts';
 
-export interface Observed {
+interface Observed {
   readonly state: RunState;
   /** Null: no run of that key has been asked for. */
   readonly header: SpecHeader | null;

@@ -18,7 +18,7 @@ const groups = {
 };
 
 /** What a backend may declare that it does not do; everything else is held to. */
-export type Gap =
+type Gap =
   /** Hibernating changes nothing that `describe` shows. */
   | 'hibernation'
   /** A process with an emptied environment that left its group survives. */

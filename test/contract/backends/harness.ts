@@ -2,11 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, EnvironmentHandle, RunSpec, RunState, TerminalSession } from '../../../src/backends/backend.ts';
 
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const programs = here('../../fixtures/programs/');
+const clientScript = fileURLToPath(new URL('client.ts', import.meta.url));
+const programs = fileURLToPath(new URL('../../fixtures/programs/', import.meta.url));
 
 export interface Finished {
   readonly state: RunState;
@@ -102,7 +101,7 @@ export interface ClientOptions {
 
 /** A client process that has opened the backend and waits to be told to start `spec`. */
 export async function spawnClient(client: ClientOptions, environmentId: string, spec: RunSpec): Promise<Client> {
-  const args = ['--import', 'tsx', here('client.ts'), client.modulePath, client.config, environmentId];
+  const args = ['--import', 'tsx', clientScript, client.modulePath, client.config, environmentId];
   const child = spawn(process.execPath, [...args, JSON.stringify(spec)], { stdio: ['pipe', 'pipe', 'inherit'] });
   await said(child, 'ready');
   return {
@@ -131,13 +130,4 @@ function said(child: ChildProcess, word: string): Promise<void> {
       reject(new Error(`The client process ended with ${String(code)} before it said ${word}.`));
     });
   });
-}
-
-/** Resolves once the condition holds; rejects with its description after the limit. */
-export async function until(what: string, holds: () => Promise<boolean>, limitMs = 10_000): Promise<void> {
-  const limit = Date.now() + limitMs;
-  while (!(await holds())) {
-    if (Date.now() > limit) throw new Error(`Not within ${limitMs} ms: ${what}`);
-    await sleep(20);
-  }
 }
