@@ -49,7 +49,10 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   completion: {
     group: 'Set up',
     summary: 'completion for bash, zsh or fish',
-    load: () => import('./commands/completion.ts'),
+    load: async () => {
+      const { command } = await import('./commands/completion.ts');
+      return { command: () => command(commandTable) };
+    },
   },
 };
 

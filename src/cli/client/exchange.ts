@@ -10,6 +10,8 @@ export interface Call {
   /** The service has been silent for this long: the connection counts as lost. */
   readonly silenceMs?: number;
   readonly signal?: AbortSignal;
+  /** Over a connection of its own: a kept-alive one may be closed by the service just as the request goes out. */
+  readonly fresh?: boolean;
 }
 
 const defaultSilenceMs = 30_000;
@@ -48,7 +50,7 @@ function open(agent: Agent, endpoint: Endpoint, call: Call, accept: string): Pro
   const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
   return new Promise((resolvePromise, reject) => {
     const outgoing = request({
-      agent,
+      agent: call.fresh === true ? false : agent,
       host: endpoint.host,
       port: endpoint.port,
       method: call.method,
@@ -63,7 +65,7 @@ function open(agent: Agent, endpoint: Endpoint, call: Call, accept: string): Pro
     watchSilence(outgoing, call.silenceMs ?? defaultSilenceMs);
     outgoing.once('response', resolvePromise);
     // `on`: a socket that breaks after the response has begun reports a second time.
-    outgoing.on('error', (error) => reject(asError(lost(error, outgoing, call.signal))));
+    outgoing.on('error', (error) => reject(asError(lost(error, call.signal))));
     outgoing.end(body);
   });
 }
@@ -74,13 +76,11 @@ function watchSilence(outgoing: ClientRequest, silenceMs: number): void {
   });
 }
 
-function lost(error: Error, outgoing: ClientRequest, signal: AbortSignal | undefined): unknown {
+function lost(error: Error, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted === true) return signal.reason;
   const code = (error as NodeJS.ErrnoException).code;
   const sent = !(code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL');
-  // A kept-alive socket that was closed while idle: the service cannot have read the request.
-  const stale = outgoing.reusedSocket && code === 'ECONNRESET';
-  return new ConnectionLost(error.message, { sent: sent && !stale, cause: error });
+  return new ConnectionLost(error.message, { sent, cause: error });
 }
 
 function asError(reason: unknown): Error {

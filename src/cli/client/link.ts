@@ -50,7 +50,8 @@ export class ServiceLink {
    *   signal's reason.
    */
   async json<T>(call: Call, repeat: Repeat): Promise<T> {
-    const text = await this.persist((endpoint) => exchange(this.agent, endpoint, call), repeat, call.signal);
+    const own = repeat === 'never' ? { ...call, fresh: true } : call;
+    const text = await this.persist((endpoint) => exchange(this.agent, endpoint, own), repeat, call.signal);
     return (text === '' ? null : JSON.parse(text)) as T;
   }
 

@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander';
-import { commandTable } from '../command-table.ts';
+import type { CommandEntry } from '../command-table.ts';
 import { printText } from './with-client.ts';
 
 const shells = ['bash', 'zsh', 'fish'] as const;
@@ -13,8 +13,12 @@ interface Words {
   readonly options: readonly string[];
 }
 
-/** `hermes completion SHELL`: prints a script to be sourced. */
-export function command(): Command {
+/**
+ * `hermes completion SHELL`: prints a script to be sourced.
+ *
+ * @param table gives all commands; handed in, since the table also names this one.
+ */
+export function command(table: Readonly<Record<string, CommandEntry>>): Command {
   return new Command('completion')
     .description('print a completion script')
     .addArgument(new Argument('<shell>').choices(shells))
@@ -26,17 +30,17 @@ zsh:   hermes completion zsh > "\${fpath[1]}/_hermes"
 fish:  hermes completion fish > ~/.config/fish/completions/hermes.fish`,
     )
     .action(async (shell: Shell) => {
-      const words = await allWords();
+      const words = await allWords(table);
       await printText({ bash: bashScript, zsh: zshScript, fish: fishScript }[shell](words));
     });
 }
 
 const topOptions = ['--prompt', '--conversation', '--model', '--json', '--no-wait', '--help', '--version'];
 
-async function allWords(): Promise<Words[]> {
+async function allWords(table: Readonly<Record<string, CommandEntry>>): Promise<Words[]> {
   return Promise.all(
-    Object.entries(commandTable).map(async ([name, entry]) => {
-      const loaded = name === 'completion' ? command() : (await entry.load()).command();
+    Object.entries(table).map(async ([name, entry]) => {
+      const loaded = (await entry.load()).command();
       const choices = loaded.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
       const options = [loaded, ...loaded.commands].flatMap((one) => one.options.map((option) => option.long ?? ''));
       return {

@@ -1,11 +1,11 @@
 import { lexer, type Token, type Tokens } from 'marked';
 import { childrenOf, inlineSpans } from './inline.ts';
-import { paint, wrapExactly, wrapSpans, type Line, type Span, type Style } from './span.ts';
+import { lineWidth, paint, wrapExactly, wrapSpans, type Line, type Span, type Style } from './span.ts';
 import { stripControls } from './strip-controls.ts';
 import { renderTable } from './table.ts';
 
 export interface RenderOptions {
-  /** Cells of the terminal; no line is longer. */
+  /** Cells of the terminal; no line is longer. Less than 8 count as 8. */
   readonly width: number;
   /** False: no escape sequence at all; marks such as `code` stay as characters. */
   readonly colour: boolean;
@@ -20,7 +20,12 @@ export interface RenderOptions {
 export function renderMarkdown(source: string, options: RenderOptions): string[] {
   const context: Context = { width: Math.max(8, options.width), plain: !options.colour, depth: 0 };
   const lines = blocks(tokensOf(stripControls(source)), context);
-  return lines.map((line) => paint(line, options.colour));
+  return lines.flatMap((line) => fitted(line, context.width)).map((line) => paint(line, options.colour));
+}
+
+/** Nesting deeper than the terminal is wide leaves no room for its text; then the lines are broken once more. */
+function fitted(line: Line, width: number): Line[] {
+  return lineWidth(line) <= width ? [line] : wrapSpans(line, width);
 }
 
 /** A paragraph of this size is data and not prose; its inline marks are not worth seconds of parsing. */
