@@ -4,6 +4,7 @@ import { answerSchema, submitRequestSchema, submitResponseSchema } from '../../c
 import { Refusal } from '../refusal.ts';
 import { awaitAnswer, findTarget } from './answer.ts';
 import type { ApiContext } from './deps.ts';
+import { requestEnd } from './request-end.ts';
 import { answers, bearer, body, whole } from './schemas.ts';
 
 const conversation = submitRequestSchema.shape.conversation.unwrap();
@@ -45,11 +46,12 @@ export function messageRoutes(app: OpenAPIHono, context: ApiContext): void {
     const { waitMs, waitFor } = c.req.valid('query');
     const target = await findTarget(context.store, inboundId);
     if (target === null) throw new Refusal('Api.NotFound', `No message ${inboundId} was ever accepted.`);
-    const answer = await awaitAnswer(context, target, {
-      waitMs,
-      through: waitFor === 'done' ? 'end' : 'waiting',
-      signal: AbortSignal.any([c.req.raw.signal, context.closing]),
-    });
-    return c.json(answer, 200);
+    const through = waitFor === 'done' ? 'end' : 'waiting';
+    const { signal, release } = requestEnd(c, context);
+    try {
+      return c.json(await awaitAnswer(context, target, { waitMs, through, signal }), 200);
+    } finally {
+      release();
+    }
   });
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -31,6 +32,8 @@ class HttpApi implements Api {
   private closed: Promise<void> | null = null;
 
   constructor(deps: ApiDeps) {
+    // Every open request listens to it.
+    setMaxListeners(0, this.closing.signal);
     const app = createApp({ ...deps, closing: this.closing.signal }, loadToken(deps.tokenFile));
     const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, hostname: 'localhost' });
     this.server = createServer(

@@ -186,7 +186,10 @@ describe('a message while the conversation waits', () => {
     const both = await Promise.all([say('yes'), say('no')]);
     expect(both.filter((result) => result.decided !== null)).toHaveLength(1);
     const other = both.find((result) => result.decided === null);
-    await vi.waitFor(async () => expect((await store.turns.ofInbound(other?.inboundId ?? ''))?.answer).toBe('hm?'), soon);
+    await vi.waitFor(
+      async () => expect((await store.turns.ofInbound(other?.inboundId ?? ''))?.answer).toBe('hm?'),
+      soon,
+    );
   });
 
   it('publishes the decision to whoever watches', async () => {

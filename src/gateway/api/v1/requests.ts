@@ -51,7 +51,7 @@ export const responsesRequest = z.looseObject({
   previous_response_id: z.string().nullish(),
   metadata: z.record(z.string(), z.string()).nullish(),
   background: z.boolean().nullish(),
-  conversation: z.unknown(),
+  conversation: z.unknown().optional(),
   text: z.looseObject({ format: z.looseObject({ type: z.string() }).optional() }).nullish(),
 });
 

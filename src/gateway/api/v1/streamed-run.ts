@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { Answer } from '../../../contracts/api.ts';
 import type { ApiContext } from '../deps.ts';
 import { eventStream, type EventStream } from '../event-stream.ts';
+import { requestEnd } from '../request-end.ts';
 import { Refusal } from '../../refusal.ts';
 import { AnswerText, type TextPiece } from './answer-text.ts';
 import { doNotRetry, failedTurn } from './openai-errors.ts';
@@ -21,8 +22,7 @@ const openingMs = 1_000;
 
 /** Answers with the turn's events as they come. A client that leaves stops nothing. */
 export async function streamRun(c: Context, context: ApiContext, run: Run, form: StreamForm): Promise<Response> {
-  const signal = AbortSignal.any([c.req.raw.signal, context.closing]);
-  const events = run.feed.follows(signal);
+  const events = run.feed.follows(requestEnd(c, context));
   const opening = await readOpening(events);
   if (opening.ended !== null && !isAnswer(opening.ended)) return failure(c, run, opening.ended);
   const onError = (err: unknown): void => context.log.warn({ ...run.target, err }, 'a streamed answer broke off');
@@ -42,7 +42,7 @@ export async function streamRun(c: Context, context: ApiContext, run: Run, form:
 
 /** Waits for the end of the turn, or until it waits; then the text is what it asks. Throws a Refusal when closing. */
 export async function collectRun(c: Context, context: ApiContext, run: Run): Promise<Answer> {
-  const events = run.feed.follows(AbortSignal.any([c.req.raw.signal, context.closing]));
+  const events = run.feed.follows(requestEnd(c, context));
   let next = await events.next();
   while (next.done !== true) next = await events.next();
   const answer = next.value;

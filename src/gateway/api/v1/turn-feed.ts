@@ -2,6 +2,7 @@ import type { Answer } from '../../../contracts/api.ts';
 import type { StreamEvent } from '../../../contracts/stream.ts';
 import { Bell, hasEnded, mayChangeAnswer, readAnswer, storePollMs, type AnswerTarget } from '../answer.ts';
 import type { ApiContext } from '../deps.ts';
+import type { RequestEnd } from '../request-end.ts';
 
 export interface FeedItem {
   readonly event: StreamEvent;
@@ -47,9 +48,9 @@ export class TurnFeed {
 
   /**
    * Yields the turn's events and returns how it ended, or that it waits for the person. Ends early, with things as they
-   * stand, when the signal is aborted. Rejects with a PortError of the store.
+   * stand, when the request ends; releases it in any case. Rejects with a PortError of the store.
    */
-  async *follows(signal: AbortSignal): AsyncGenerator<FeedItem, Answer> {
+  async *follows({ signal, release }: RequestEnd): AsyncGenerator<FeedItem, Answer> {
     const target = this.target;
     if (target === null) throw new Error('follow() comes first');
     const ring = (): void => this.bell.ring();
@@ -69,7 +70,7 @@ export class TurnFeed {
         return answer;
       }
     } finally {
-      signal.removeEventListener('abort', ring);
+      release();
       this.close();
     }
   }
