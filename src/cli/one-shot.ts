@@ -21,7 +21,7 @@ export interface OneShotOptions {
 }
 
 /** Exit code where an approval is needed and `--no-wait` was given. */
-export const waitingExitCode = 3;
+const waitingExitCode = 3;
 
 /**
  * `hermes -z`: one message, one answer. Standard output gets the answer alone; everything else goes to standard error.
@@ -98,7 +98,7 @@ async function printAnswer(answer: FinalAnswer, options: OneShotOptions, io: Io)
 }
 
 /** The object `--json` promises; nothing else may be added without care, since scripts read it. */
-export function jsonOf(answer: Answer): Record<string, unknown> {
+function jsonOf(answer: Answer): Record<string, unknown> {
   return {
     conversationId: answer.conversationId,
     turn: answer.turn,

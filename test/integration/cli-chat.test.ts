@@ -259,7 +259,7 @@ describe('coming back', () => {
     expect(chat.count('Same beginning.')).toBe(1);
     api.agent.open('other');
     await chat.shows('Something else.');
-    expect(chat.text()).toContain('asked again');
+    expect(chat.text()).toContain('The answer begins again:');
   });
 });
 

@@ -69,7 +69,7 @@ function askLines(ask: Ask, look: Look): string[] {
 }
 
 /** What the person may type while it waits. */
-export function howToAnswer(ask: Ask): string {
+function howToAnswer(ask: Ask): string {
   if (ask.kind === 'question') {
     return ask.choices.length > 0 ? 'Type a number or your own words.' : 'Type your answer.';
   }

@@ -17,6 +17,9 @@ export interface TranscriptOptions {
   readonly now: () => number;
 }
 
+/** A folded text beyond this that begins with an ellipsis has lost its beginning. */
+const longestWholeFold = 100_000;
+
 type Event<Kind extends StreamEvent['kind']> = Extract<StreamEvent, { kind: Kind }>;
 
 /**
@@ -87,7 +90,7 @@ export class Transcript {
   backlog(events: readonly StreamEvent[]): void {
     for (const event of events) {
       if (event.kind !== 'delta') this.live(event);
-      else this.step(event).fold(event.attempt, event.seq, event.channel === 'answer' ? event.text : null);
+      else this.fold(event);
     }
     this.giveOut();
   }
@@ -194,6 +197,13 @@ export class Transcript {
     else this.giveOut();
   }
 
+  private fold(event: Event<'delta'>): void {
+    const answer = event.channel === 'answer';
+    this.step(event).fold(event.attempt, event.seq, answer ? event.text : null);
+    // The bus keeps only the end of a very long text; such a step can be shown when the store has it.
+    if (answer && event.text.length > longestWholeFold && event.text.startsWith('…')) this.blind.add(this.newestStep);
+  }
+
   private missedSome(): void {
     // A service that lost its backlog cannot make a step whole; then its text waits for the store.
     if (this.missed.has(this.newestStep)) {
@@ -216,7 +226,7 @@ export class Transcript {
       this.options.print({
         kind: 'notice',
         tone: 'info',
-        text: 'The model was asked again; its answer from the start:',
+        text: 'The answer begins again:',
       });
     }
     if (printable.text.trim() !== '') this.options.print({ kind: 'answer', text: printable.text });

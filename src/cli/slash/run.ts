@@ -39,7 +39,7 @@ function unknownCommand(word: string): CliError {
 }
 
 /** All commands, or one with its aliases. */
-export function helpText(about: string): string {
+function helpText(about: string): string {
   const name = about.replace(/^\//, '').toLowerCase();
   const rows = slashCommands.filter((one) => name === '' || one.name.startsWith(name) || one.aliases.includes(name));
   if (rows.length === 0) throw unknownCommand(name);

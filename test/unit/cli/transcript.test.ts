@@ -102,6 +102,20 @@ describe('Transcript', () => {
     expect(answer()).toBe('');
   });
 
+  it('waits for the store where the bus kept only the end of a long text', () => {
+    const { transcript, answer } = follow();
+    const agent = new FakeAgent(script);
+    transcript.snapshot(agent.snapshot('c1'));
+    const text = 'line\n\n'.repeat(40_000);
+    const at = { conversationId: 'c1', turn: 1, step: 1, attempt: 1, channel: 'answer' as const };
+    transcript.backlog([{ kind: 'delta', ...at, seq: 9, text: `…${text.slice(-120_000)}` }]);
+    transcript.live({ kind: 'delta', ...at, seq: 10, text: 'end' });
+    expect([answer(), transcript.tail]).toEqual(['', '']);
+    agent.addMessage('c1', { role: 'assistant', text: `${text}end`, turn: 1, step: 1 });
+    transcript.messages(agent.snapshot('c1').messages);
+    expect(answer()).toBe(`${text}end`);
+  });
+
   it('prints messages of others, with who spoke, and keeps own ones to their line', () => {
     const { transcript, items } = follow();
     const agent = new FakeAgent(script);
