@@ -13,7 +13,7 @@ import { Refusal } from './refusal.ts';
 import type { Relay } from './relay.ts';
 
 /** Which conversation a message belongs to; absent: the person's current one. */
-export type ConversationChoice =
+type ConversationChoice =
   { readonly id: string } | { readonly name: string } | { readonly new: true; readonly title?: string | undefined };
 
 export interface SubmitMessage {
@@ -30,7 +30,7 @@ export interface SubmitMessage {
   readonly personId?: string | undefined;
 }
 
-export interface SubmitResult {
+interface SubmitResult {
   readonly inboundId: string;
   readonly conversationId: string;
   /** False for a repeat. */

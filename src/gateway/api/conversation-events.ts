@@ -33,7 +33,7 @@ export async function watchConversation(
 }
 
 /** Rejects with a Refusal when the conversation is gone. */
-export async function readSnapshot(context: ApiContext, conversationId: string): Promise<Snapshot> {
+async function readSnapshot(context: ApiContext, conversationId: string): Promise<Snapshot> {
   const { store, personId } = context;
   const [row, current, turn, messages, approvals, pending] = await Promise.all([
     store.conversations.get(conversationId),

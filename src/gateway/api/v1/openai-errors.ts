@@ -4,7 +4,7 @@ import type { Answer } from '../../../contracts/api.ts';
 import { headersOf, type Told } from '../errors.ts';
 
 /** An error in OpenAI's shape. */
-export interface OpenAiError {
+interface OpenAiError {
   readonly message: string;
   readonly type: string;
   readonly param: string | null;
