@@ -7,9 +7,12 @@ import { supervisorEntry, type Entry } from '../../workers/supervise/entry.ts';
 import { homeTakenExitCode } from '../../workers/supervise/exit-codes.ts';
 import { openLog } from '../../workers/supervise/log-files.ts';
 import { CliError } from '../errors.ts';
+import type { TroubleRecord } from '../../workers/supervise/run-files.ts';
+import { formatLogLine } from './format-log-line.ts';
 import { startInstalledUnit } from './install-unit.ts';
 import { lastLines, LogTail } from './log-tail.ts';
 import { readServiceState } from './service-state.ts';
+import { stopService } from './stop-service.ts';
 
 export interface EnsureServiceOptions {
   readonly home: string;
@@ -23,6 +26,7 @@ const pollMs = 25;
 const quietMs = 2_000;
 /** A part that died this often in a row needs a person. */
 const hopelessDeaths = 3;
+const stopLimitMs = 60_000;
 /** A supervisor that says nothing new for so long is stuck; a first start that downloads goes on reporting. */
 const silenceLimitMs = 120_000;
 /** A build of Temporal from source, the last of all ways, says nothing for minutes. */
@@ -43,6 +47,10 @@ export async function isAnswering(home: string): Promise<boolean> {
   return apiUrl !== null && (await answersHealth(apiUrl, 2_000));
 }
 
+function hopelessPart(home: string): TroubleRecord | undefined {
+  return Object.values(readServiceState(home).troubles).find(({ deaths }) => deaths >= hopelessDeaths);
+}
+
 class Start {
   readonly #options: EnsureServiceOptions;
   readonly #log: LogTail;
@@ -60,7 +68,12 @@ class Start {
   }
 
   async untilAnswering(): Promise<void> {
-    const { home } = this.#options;
+    const { home, report } = this.#options;
+    if (hopelessPart(home) !== undefined) {
+      // Whoever starts it anew has probably put something right, which the supervisor read before.
+      report('the service keeps dying; starting everything anew');
+      await stopService({ home, report, limitMs: stopLimitMs });
+    }
     this.#launchIfNone();
     while (!(await isAnswering(home))) {
       this.#listen();
@@ -111,10 +124,12 @@ class Start {
   }
 
   #checkTroubles(): void {
-    const { troubles } = readServiceState(this.#options.home);
-    const hopeless = Object.values(troubles).find((trouble) => trouble.deaths >= hopelessDeaths);
+    const hopeless = hopelessPart(this.#options.home);
     if (hopeless === undefined) return;
-    const words = lastLines(hopeless.logFile, 5).map((line) => `  ${line}`);
+    const words = lastLines(hopeless.logFile, 40)
+      .filter((line) => !/^\s*(at |$)/.test(line))
+      .slice(-4)
+      .map((line) => `  ${formatLogLine(line)}`);
     throw new CliError([`the service does not come up: ${hopeless.reason}`, ...words].join('\n'), {
       hint: `It is tried again meanwhile; the log is ${hopeless.logFile}. \`hermes doctor\` checks every part.`,
     });

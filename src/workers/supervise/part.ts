@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { messageOf, type Report } from '../problem.ts';
 import { BackOff, healthyAfterMs } from './back-off.ts';
+import { needsPersonExitCode } from './exit-codes.ts';
 import { openLog } from './log-files.ts';
 import { endProcess, identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
 import type { TroubleRecord } from './run-files.ts';
@@ -32,6 +33,8 @@ export interface PartSpec {
   readonly launch: () => Promise<Launch>;
   /** Whether a process of a former supervisor can be kept. Only asked while that process runs. */
   readonly accepts: (record: PartRecord) => Promise<boolean>;
+  /** Whether the process has announced itself. Asked a few times a second until it has; must be cheap. */
+  readonly isReady: (record: PartRecord) => boolean;
   /** Called when a process runs, new or taken over. */
   readonly onUp: (record: PartRecord) => void;
   /** Called when it has ended, for clean-up of what it left. */
@@ -61,6 +64,8 @@ export class Part {
   #current: PartRecord | undefined;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
+  #readyTimer: NodeJS.Timeout | undefined;
+  #readySince: number | undefined;
   #starting: Promise<void> = Promise.resolve();
 
   constructor(spec: PartSpec, records: PartRecords, report: Report) {
@@ -116,7 +121,7 @@ export class Part {
     try {
       launch = await this.#spec.launch();
     } catch (error) {
-      this.#retry(Date.now(), `${this.#spec.name} cannot be started: ${messageOf(error)}`);
+      this.#retry(0, `${this.#spec.name} cannot be started: ${messageOf(error)}`);
       return;
     }
     const log = openLog(this.#spec.logFile);
@@ -129,27 +134,23 @@ export class Part {
     closeSync(log);
     const failed = new Promise<string>((resolve) => child.once('error', (error) => resolve(error.message)));
     const identity = child.pid === undefined ? undefined : identityOf(child.pid);
-    const startedAt = new Date();
     if (identity === undefined) {
       const reason = child.pid === undefined ? await failed : 'it ended at once';
-      this.#retry(startedAt.getTime(), `${this.#spec.name} could not be started: ${reason}`);
+      this.#retry(0, `${this.#spec.name} could not be started: ${reason}`);
       return;
     }
     const { program, args, facts } = launch;
-    const record: PartRecord = { ...identity, program, args, facts, startedAt: startedAt.toISOString() };
-    this.#current = record;
+    const record: PartRecord = { ...identity, program, args, facts, startedAt: new Date().toISOString() };
     this.#records.set(this.#spec.name, record);
     this.#report(`${this.#spec.name} started (pid ${record.pid})`);
     child.once('exit', (code, signal) =>
-      this.#ended(record, code === null ? `by ${signal ?? 'a signal'}` : `with ${code}`),
+      this.#ended(record, code === null ? `by ${signal ?? 'a signal'}` : `with ${code}`, code === needsPersonExitCode),
     );
-    this.#spec.onUp(record);
-    this.#timer = setTimeout(() => this.#records.setTrouble(this.#spec.name, undefined), healthyAfterMs);
+    this.#up(record);
   }
 
   #watch(record: PartRecord): void {
-    this.#current = record;
-    this.#spec.onUp(record);
+    this.#up(record);
     const look = (): void => {
       if (isRunning(record)) this.#timer = setTimeout(look, watchEveryMs);
       else this.#ended(record, 'while it was watched');
@@ -157,24 +158,41 @@ export class Part {
     this.#timer = setTimeout(look, watchEveryMs);
   }
 
-  #ended(record: PartRecord, how: string): void {
+  #up(record: PartRecord): void {
+    this.#current = record;
+    this.#spec.onUp(record);
+    this.#readySince = undefined;
+    const look = (): void => {
+      if (this.#spec.isReady(record)) this.#readySince ??= Date.now();
+      if (this.#readyMs() >= healthyAfterMs) this.#records.setTrouble(this.#spec.name, undefined);
+      else this.#readyTimer = setTimeout(look, watchEveryMs);
+    };
+    look();
+  }
+
+  #readyMs(): number {
+    return this.#readySince === undefined ? 0 : Date.now() - this.#readySince;
+  }
+
+  #ended(record: PartRecord, how: string, vain = false): void {
     if (!this.#settle(record) || this.#stopped) return;
-    this.#retry(Date.parse(record.startedAt), `${this.#spec.name} (pid ${record.pid}) ended ${how}`);
+    this.#retry(this.#readyMs(), `${this.#spec.name} (pid ${record.pid}) ended ${how}`, vain);
   }
 
   /** Forgets the process once; false when that was done before. */
   #settle(record: PartRecord): boolean {
     if (this.#current !== record) return false;
     this.#current = undefined;
+    clearTimeout(this.#readyTimer);
     this.#records.set(this.#spec.name, undefined);
     this.#spec.onDown(record);
     return true;
   }
 
-  #retry(startedAtMs: number, reason: string): void {
+  #retry(readyMs: number, reason: string, vain = false): void {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
-    const pauseMs = this.#backOff.next(Date.now() - startedAtMs);
+    const pauseMs = vain ? this.#backOff.nextWhenVain() : this.#backOff.next(readyMs);
     const { deaths } = this.#backOff;
     this.#records.setTrouble(this.#spec.name, { deaths, reason, logFile: this.#spec.logFile });
     const again = deaths > 3 ? ` (${deaths} times in a row, see ${this.#spec.logFile})` : '';

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { homePaths } from '../../config/home.ts';
 import type { PartName, PartRecord, PartSpec } from './part.ts';
-import { removeRunFile } from './run-files.ts';
+import { readJson, removeRunFile } from './run-files.ts';
 
 /** What one service process does: everything, or one half of a split service. */
 export type ServiceRole = 'all' | 'worker' | 'gateway';
@@ -63,6 +63,10 @@ export function servicePart(options: ServicePartOptions): PartSpec {
       const same = Object.entries(wanted).every(([key, value]) => record.facts[key] === value);
       return Promise.resolve(same && record.args.join('\0') === args.join('\0'));
     },
+    // Every file of the role: a worker announces itself before the API listens.
+    isReady: (record) =>
+      runFiles[name].every((file) => readJson<{ pid?: number }>(file)?.pid === record.pid) &&
+      (name === 'worker' || readJson(paths.run.api) !== undefined),
     onUp: () => undefined,
     onDown: (record) => {
       for (const file of runFiles[name]) removeRunFile(file, record.pid);

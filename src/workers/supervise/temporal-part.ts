@@ -81,6 +81,7 @@ export function temporalPart(options: TemporalPartOptions): PartSpec {
       if (server !== plan.binary.server || file !== dbFile) return Promise.resolve(false);
       return isServing(address, adoptLimitMs);
     },
+    isReady: (record) => readJson<TemporalRecord>(paths.run.temporal)?.pid === record.pid,
     onUp: (record) => {
       announce(record).catch((error: unknown) => report(`temporal could not be announced: ${messageOf(error)}`));
     },
