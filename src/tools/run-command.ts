@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RunSpec, RunState, TerminalSession } from '../backends/backend.ts';
 import { defineTool, type ToolContext, type ToolPlan, type ToolResult } from './define-tool.ts';
 import { judgeOf, newObjection, policyOf, surroundingsOf } from './policy.ts';
-import { followRun } from './terminal/follow-run.ts';
+import { followRun, startOrAttach } from './terminal/follow-run.ts';
 import { describeRun, reportRun } from './terminal/run-report.ts';
 import { oneLine, plainOutput } from './text.ts';
 
@@ -110,7 +110,7 @@ const firstLookBytes = 8_192;
 async function startInBackground(args: Input, context: ToolContext, session: TerminalSession): Promise<ToolResult> {
   context.signal.throwIfAborted();
   const key = context.callKey;
-  await session.start({ ...specOf(args, context), stdin: true });
+  await startOrAttach(session, { ...specOf(args, context), stdin: true }, context.attempt > 1);
   const signal = AbortSignal.any([context.signal, context.draining]);
   const end = Date.now() + firstLookMs;
   const seen: Buffer[] = [];

@@ -358,6 +358,6 @@ function readTest(cursor: Cursor): SimpleCommand {
 }
 
 /** The literal text of a word; expansions count as nothing. */
-export function plainText(word: Word): string {
+function plainText(word: Word): string {
   return word.map((part) => (part.kind === 'text' ? part.text : '')).join('');
 }

@@ -39,7 +39,7 @@ export interface SimpleCommand {
 }
 
 /** `( )`, `{ }`, `if`, `while`, `case`; the order of the parts is kept, conditions are not evaluated. */
-export interface Group {
+interface Group {
   readonly kind: 'group';
   readonly scripts: readonly Script[];
   /** Whether its parts may not run. */
@@ -47,7 +47,7 @@ export interface Group {
   readonly redirects: readonly Redirect[];
 }
 
-export interface Loop {
+interface Loop {
   readonly kind: 'loop';
   readonly variable: string;
   readonly items: readonly Word[];

@@ -2,7 +2,7 @@ import { ask, type Finding } from './verdict.ts';
 import { unknownPiece } from './scope.ts';
 
 /** What a command runs on behalf of its caller. */
-export type Inner =
+type Inner =
   { readonly kind: 'argv'; readonly argv: readonly string[] } | { readonly kind: 'script'; readonly text: string };
 
 export interface Unwrapped {

@@ -8,7 +8,7 @@ export interface Place {
 }
 
 /** How closely the old text had to be taken. */
-export type Tolerance = 'exact' | 'characters' | 'whitespace' | 'indentation';
+type Tolerance = 'exact' | 'characters' | 'whitespace' | 'indentation';
 
 export interface Located {
   readonly places: readonly Place[];
@@ -45,7 +45,7 @@ function substrings(text: string, part: string, replacement: string): Place[] {
 }
 
 /** One plain character for each fancy one, so that positions stay the same. */
-export function plainCharacters(text: string): string {
+function plainCharacters(text: string): string {
   return text
     .replace(/[\u2018\u2019\u201A\u201B\u2032]/g, "'")
     .replace(/[\u201C\u201D\u201E\u201F\u2033]/g, '"')

@@ -34,7 +34,7 @@ export async function followRun(
   if (!control.mayRun) stop.throwIfAborted();
   try {
     stop.throwIfAborted();
-    await session.start(spec);
+    await startOrAttach(session, spec, control.mayRun);
     return await collect(session, spec.key, stop);
   } catch (error) {
     if (control.signal.aborted) {
@@ -44,6 +44,15 @@ export async function followRun(
     if (control.draining.aborted) throw control.draining.reason;
     throw error;
   }
+}
+
+/** Looks for a run an earlier try may have started, and starts it only where there is none. Idempotent by key. */
+export async function startOrAttach(session: TerminalSession, spec: RunSpec, mayRun: boolean): Promise<void> {
+  if (mayRun) {
+    const { state } = await session.poll(spec.key, { offset: 0, maxBytes: 1, waitMs: 0 });
+    if (state.phase !== 'absent') return;
+  }
+  await session.start(spec);
 }
 
 async function collect(session: TerminalSession, key: string, signal: AbortSignal): Promise<FinishedRun> {
