@@ -95,6 +95,9 @@ function runBuiltin(name: string, args: readonly string[], call: Invocation, hos
       return runText(args.join(' '), 'eval', call, host);
     case 'trap':
       return runText(args.find((arg) => !arg.startsWith('-')) ?? '', 'trap', call, host);
+    case 'alias':
+      for (const arg of args) host.runGuess(arg.slice(arg.indexOf('=') + 1), childScope(call.scope));
+      return nothing;
     case 'source':
     case '.':
       return runFile(args[0] ?? '', args, call, host);
@@ -144,6 +147,12 @@ function runFile(path: string, argv: readonly string[], call: Invocation, host: 
 /** A script that comes through a pipe or from a file this line made. */
 function runFeed(feed: KnownFile | null, call: Invocation, host: InvocationHost, argv: readonly string[]): KnownFile {
   if (feed === null) return nothing;
+  const interpreter = /^#!\s*(\S+)(?:[ \t]+(\S+))?/.exec(feed.text);
+  const program = commandName(interpreter?.[2] ?? interpreter?.[1] ?? 'sh');
+  if (!feed.fromNetwork && program !== null && interpreters.test(program)) {
+    runCode(feed.text, call, host);
+    return { text: unknownPiece, fromNetwork: false };
+  }
   if (feed.fromNetwork) host.report(ask('curl | sh', 'runs a script straight from the network'));
   else if (!isKnown(feed.text)) host.report(ask('… | sh', 'pipes a text nobody has seen into a shell'));
   else return host.runSource(feed.text, childScope(call.scope, argv), null);
@@ -187,7 +196,10 @@ function runInterpreter(
   const at = args.findIndex((arg) => /^-[a-zA-Z]*[ceEr]$|^--eval$|^--print$|^-p$/.test(arg));
   const feed = at < 0 && args.every((arg) => arg === '-' || /^-[a-zA-Z]/.test(arg)) ? call.input : null;
   if (feed?.fromNetwork === true) host.report(ask('curl | sh', `runs a ${name} program straight from the network`));
-  const code = at < 0 ? (feed?.text ?? '') : args.slice(at + 1).join('\n');
+  const file = args.find((arg) => !arg.startsWith('-')) ?? '';
+  const written = call.scope.files.get(normalise(file, call.scope.cwd));
+  if (at < 0 && written?.fromNetwork === true) host.report(ask('curl | sh', `runs a ${name} program from the network`));
+  const code = at < 0 ? ((feed ?? written)?.text ?? '') : args.slice(at + 1).join('\n');
   runCode(code, call, host);
   return null;
 }
@@ -199,10 +211,14 @@ function runCode(code: string, call: Invocation, host: InvocationHost): void {
   for (const script of found.scripts) host.runGuess(script, childScope(call.scope));
 }
 
+const opensShell = /^(?:sudo|doas|su|ssh|chroot|unshare|nsenter)$/;
+
 function runWrapped(name: string, args: readonly string[], call: Invocation, host: InvocationHost): KnownFile | null {
   const unwrapped = unwrap(name, args, call.input?.text ?? null);
   if (unwrapped === null) return name === 'at' || name === 'batch' ? runFeed(call.input, call, host, [name]) : null;
   for (const finding of unwrapped.findings) host.report(finding);
+  // Without a command these start a shell, which reads its own from standard input.
+  if (unwrapped.inner.length === 0 && opensShell.test(name)) return runFeed(call.input, call, host, [name]);
   let output: KnownFile | null = null;
   for (const inner of unwrapped.inner) {
     if (inner.kind === 'script') output = runText(inner.text, name, call, host, childScope(call.scope, null));

@@ -18,7 +18,11 @@ export function knownOutput(argv: readonly string[], input: string | null, scope
   return output === null || output.length > maxChars ? null : output;
 }
 
+/** They print settings for the shell that asks, which changes nothing that is judged here. */
+const shellHooks = new Set(['ssh-agent', 'direnv', 'opam', 'brew', 'pyenv', 'rbenv', 'conda']);
+
 function printed(name: string, args: readonly string[], scope: Scope): string | null {
+  if (shellHooks.has(name)) return '';
   switch (name) {
     case 'echo':
       return echo(args);

@@ -115,6 +115,7 @@ export function findWrite(path: string, scope: Scope): Finding | null {
   const target = normalise(path, scope.cwd);
   if (accountsPattern.test(target)) return block(`changes ${target}, which holds the accounts of the system`);
   if (isRawDisk(target)) return block(`writes to the raw device ${target}`);
+  if (/^\/dev\/(?:tcp|udp)\//.test(target)) return ask('/dev/tcp', 'opens a network connection from the shell');
   if (target === '/proc/sysrq-trigger') return block('triggers the kernel through /proc/sysrq-trigger');
   if (holds(scope.hermesHome, target)) {
     const name = target.slice(scope.hermesHome.length + 1);

@@ -139,6 +139,18 @@ function sync(call: Call): Finding[] {
   return [...present([findRemoval(target, call)]), ask('rsync --delete', `removes what is only in ${shown(target)}`)];
 }
 
+/** `tar x -C DIR`: what an archive brings is not known, where it lands is. */
+function extract(call: Call): Finding[] {
+  const index = call.args.findIndex((arg) => arg === '-C' || arg === '--directory');
+  const folder = index >= 0 ? call.args[index + 1] : call.args.find((arg) => arg.startsWith('--directory='))?.slice(12);
+  const extracts = hasShort(call.args, 'x') || hasLong(call.args, 'extract') || /^[a-z]*x/.test(call.args[0] ?? '');
+  if (!extracts || folder === undefined) return [];
+  const place = placeOf(folder, call.scope);
+  return place === 'root'
+    ? [ask('write system files', 'unpacks an archive over the root')]
+    : present([findWrite(`${folder}/file`, call.scope)]);
+}
+
 function shred(call: Call): Finding[] {
   const disks = editDisk(call);
   return disks.length > 0 ? disks : [ask('shred', 'destroys files beyond recovery'), ...writeAll(call)];
@@ -149,6 +161,7 @@ export const fileRules: Readonly<Record<string, (call: Call) => Finding[]>> = {
   unlink: remove,
   rmdir: remove,
   trash: remove,
+  rimraf: (call) => present(operands(call.args).map((path) => findRemoval(path, call))),
   chmod: changeRights,
   chown: changeRights,
   chgrp: changeRights,
@@ -157,6 +170,7 @@ export const fileRules: Readonly<Record<string, (call: Call) => Finding[]>> = {
   install: writeLast,
   ln: writeLast,
   rsync: sync,
+  tar: extract,
   tee: writeAll,
   truncate: writeAll,
   touch: writeAll,

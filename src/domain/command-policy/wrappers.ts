@@ -49,6 +49,8 @@ const wrappers: Readonly<Record<string, WrapperSpec>> = {
   nsenter: { values: 't' },
   strace: { values: 'oepsu' },
   ltrace: { values: 'oepsu' },
+  npx: { values: 'p', longValues: ['--package'], script: 'c' },
+  bunx: {},
   'systemd-run': { values: 'pu', longValues: ['--unit', '--property'] },
   caffeinate: { values: 't' },
   busybox: {},
@@ -156,8 +158,10 @@ function unwrapXargs(args: readonly string[], input: string | null): Unwrapped {
     values: 'IJnPLdasEe',
     longValues: ['--max-args', '--max-procs', '--delimiter', '--replace'],
   });
-  const items = input === null ? [unknownPiece] : input.split(/[\s\0]+/).filter((item) => item !== '');
   const option = args.findIndex((arg) => /^-[IJ]/.test(arg));
+  // With -I every line is one item, else every word.
+  const separator = option < 0 ? /[\s\0]+/ : /[\n\0]+/;
+  const items = input === null ? [unknownPiece] : input.split(separator).filter((item) => item !== '');
   const marker = option < 0 ? null : (args[option] ?? '').slice(2) || (args[option + 1] ?? '{}');
   if (rest.length === 0) return { inner: [], findings: [] };
   const argv =

@@ -153,6 +153,17 @@ const allowed: readonly string[] = [
   'rg "fork bomb|:\\(\\)" src',
   "git commit -m 'DROP TABLE users'",
   'shutdown --help',
+  'eval "$(ssh-agent -s)"',
+  'eval "$(direnv export bash)"',
+  'cat > a.sh <<\'E\'\n#!/bin/bash\nset -e\nfor f in *.txt; do\n  echo "$f"\ndone\nE\nbash a.sh',
+  "cat > a.py <<'E'\nimport subprocess\nsubprocess.run(['ls'])\nE\npython3 a.py",
+  'tar xzf a.tgz -C vendor',
+  'npx rimraf dist',
+  'a=(1 2 3); for i in "${a[@]}"; do echo $i; done',
+  'function deploy() { rsync -av ./dist/ host:/srv; }; deploy',
+  'set -euo pipefail\nnpm ci\nnpm test',
+  'rm -rf "${BUILD_DIR:-build}"',
+  "alias ll='ls -l'",
 ];
 
 describe('everyday commands', () => {
