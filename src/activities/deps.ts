@@ -74,8 +74,6 @@ export interface ToolBox {
 
 /** Pushes messages to platforms. */
 export interface OutboundGateway {
-  /** True when answers for this address are pushed; false where the client reads the store. */
-  pushes(to: ReplyAddress | null): boolean;
   /** Cuts a text into parts the platform takes. */
   split(to: ReplyAddress, text: string): readonly string[];
   /** One try. Rejects with a PortError; `Platform.Ambiguous` when the request went out and no answer came. */

@@ -151,8 +151,8 @@ async function capped(
     mediaType: 'text/plain; charset=utf-8',
     bytes: Buffer.from(whole, 'utf8'),
   });
-  const readWith = `read_file blob:${input.callKey}`;
-  return { text: truncateMiddle(whole, { maxChars: result.capChars, readWith }), ...preview };
+  const reference = `blob:${input.callKey}`;
+  return { text: truncateMiddle(whole, { maxChars: result.capChars, reference }), ...preview };
 }
 
 function resultOf(row: ToolCallRow): ExecuteToolResult {

@@ -12,7 +12,8 @@ const exitNeedsPerson = 78;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { role: { type: 'string', default: 'all' } } });
-  if (!isRole(values.role)) throw new PortError('Config.Invalid', `--role is all, worker or gateway, not ${values.role}`);
+  if (!isRole(values.role))
+    throw new PortError('Config.Invalid', `--role is all, worker or gateway, not ${values.role}`);
   const role: Role = values.role;
   const core = await openCore(process.env, role === 'all' ? 'service' : role);
   installRuntime(core);

@@ -5,11 +5,10 @@ import { createSubmit } from '../gateway/submit.ts';
 import { createTemporalConversationClient } from '../gateway/temporal-conversation-client.ts';
 import { createForwardingBus } from '../stream/http-bus.ts';
 import { createMemoryBus } from '../stream/memory-bus.ts';
-import { parseStreamEvents } from '../stream/receive.ts';
 import type { StreamBus } from '../stream/bus.ts';
 import { composeActivities } from './compose/activities.ts';
 import { createModels, type Models } from './compose/models.ts';
-import { createToolBox } from './compose/tools.ts';
+import { promptSize } from './compose/prompt-size.ts';
 import type { Core } from './core.ts';
 import { listenSomewhere } from './listen.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
@@ -62,7 +61,11 @@ export function createService(core: Core, role: Role): Service {
         writeRunFile(run.gateway, { pid: process.pid });
       }
       if (role !== 'gateway') {
-        worker = startWorkerPart(core, link, composeActivities(core, { bus: bus.bus, models, draining: draining.signal }));
+        worker = startWorkerPart(
+          core,
+          link,
+          composeActivities(core, { bus: bus.bus, models, draining: draining.signal }),
+        );
         await models.warmUp();
         await worker.ready;
         writeRunFile(run.worker, { pid: process.pid });
@@ -115,9 +118,8 @@ function createGateway(
     allowedHosts: source.current().api.allowedHosts,
     defaultBusyMode: () => source.current().conversation.busyMode,
     status: () => readStatus(core, { api: api.url(), models: parts.models, link: parts.linked.link }),
-    promptSize: () => Promise.resolve(createToolBox().promptSize(core.source.current().agent)),
+    promptSize: () => Promise.resolve(promptSize(source.current().agent)),
     listModels: () => parts.models.list(),
-    parseStreamEvents,
     log,
   });
   return {
@@ -146,7 +148,10 @@ function conversationSettings(core: Core): Omit<ConversationSettings, 'searchAtt
 
 /** In one process the bus is memory; a worker alone sends its events to the gateway, wherever that is now. */
 function createBus(core: Core, role: Role): { readonly bus: StreamBus; close(): Promise<void> } {
-  if (role !== 'worker') return { bus: createMemoryBus(), close: () => Promise.resolve() };
-  const bus = createForwardingBus({ runFile: core.paths.run.api, tokenFile: core.paths.apiTokenFile });
+  if (role !== 'worker') return { bus: createMemoryBus({ log: core.log }), close: () => Promise.resolve() };
+  const bus = createForwardingBus(
+    { runFile: core.paths.run.api, tokenFile: core.paths.apiTokenFile },
+    { log: core.log },
+  );
   return { bus, close: () => bus.close() };
 }

@@ -1,9 +1,9 @@
-import { appendFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { calls, drip, text } from '../support/model-server.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { calls, text, type Answer } from '../support/model-server.ts';
 import { Installation, newInboundId, until } from '../support/installation.ts';
 
 /**
@@ -19,12 +19,14 @@ interface Moment {
   script(one: Installation): void;
   /** Resolves when the moment has come. */
   reached(one: Installation, effectFile: string): Promise<void>;
+  /** What the turn itself still takes when the moment has come: the command, and the model's thinking. */
+  readonly ownMs: number;
   /** Requests at the model server, at most: finished calls are never paid again. */
   readonly maxRequests: (victim: Victim) => number;
 }
 
 const command = 'echo happened >> effect.txt; sleep 0.6; echo tool-output';
-const toolCall = calls({ name: 'run_command', args: { command } });
+const toolCall = calls({ name: 'run_command', args: { command } }) as Extract<Answer, { kind: 'scripted' }>;
 const killsWorker = (victim: Victim): boolean => victim === 'worker' || victim === 'everything';
 
 const moments: readonly Moment[] = [
@@ -37,26 +39,20 @@ const moments: readonly Moment[] = [
       // The message is accepted and signalled; the worker has, at most, just begun.
       await until('the message is signalled', () => inboundState(one) !== 'received');
     },
+    ownMs: 800,
     maxRequests: () => 3,
   },
   {
     name: 'during the model call',
     script: (one) => {
-      let slow = true;
-      one.model.when(
-        (request) => request.step === 0,
-        () => {
-          if (!slow) return toolCall;
-          slow = false;
-          return drip(['thinking', ' about', ' it', ' for', ' a', ' while'], 400);
-        },
-      );
-      one.model.when((request) => request.step === 1, text('finished'));
+      const thinking = { ...toolCall, delayMs: 1_500 };
+      one.model.turn('go', thinking, text('finished'));
     },
     reached: async (one) => {
       await one.model.received(1);
       await sleep(300);
     },
+    ownMs: 2_300,
     maxRequests: () => 3,
   },
   {
@@ -67,6 +63,7 @@ const moments: readonly Moment[] = [
     reached: async (_one, effectFile) => {
       await until('the command has had its effect', () => existsSync(effectFile));
     },
+    ownMs: 800,
     maxRequests: () => 2,
   },
   {
@@ -78,8 +75,9 @@ const moments: readonly Moment[] = [
       await until('the command has had its effect', () => existsSync(effectFile));
       // The worker is held while the command ends, so that it cannot have recorded the result.
       process.kill(one.pid('worker'), 'SIGSTOP');
-      await until('the command has ended', () => commandEnded(one));
+      await until('the command has ended', () => endedCommands() > commandsBefore);
     },
+    ownMs: 800,
     maxRequests: () => 2,
   },
   {
@@ -88,20 +86,31 @@ const moments: readonly Moment[] = [
       one.model.turn('go', toolCall, text('finished'));
     },
     reached: async (one) => {
-      await until('the answer is committed', () => turnState(one) === 'done');
+      await until(
+        'the answer is committed',
+        () => newestTurn(one)?.['state'] === 'done' && one.model.requests.length === 2,
+      );
     },
+    ownMs: 800,
     maxRequests: () => 2,
   },
 ];
 
 let one: Installation;
+let commandsBefore = 0;
 
-beforeEach(async () => {
+beforeAll(async () => {
   one = await Installation.create();
   await Promise.all([one.start('gateway'), one.start('worker')]);
 });
 
-afterEach(async () => {
+beforeEach(() => {
+  one.model.reset();
+  rmSync(join(one.workspace, 'effect.txt'), { force: true });
+  commandsBefore = endedCommands();
+});
+
+afterAll(async () => {
   await one.dispose();
 });
 
@@ -110,7 +119,7 @@ describe.each(['worker', 'gateway', 'temporal', 'everything'] as const)('SIGKILL
     const effectFile = join(one.workspace, 'effect.txt');
     moment.script(one);
     const inboundId = newInboundId();
-    await one.submit({ inboundId, text: 'go' });
+    const { conversationId } = await one.submit({ inboundId, text: 'go', conversation: { new: true } });
     const answering = one.answer(inboundId);
     await moment.reached(one, effectFile);
 
@@ -125,10 +134,9 @@ describe.each(['worker', 'gateway', 'temporal', 'everything'] as const)('SIGKILL
     expect(readFileSync(effectFile, 'utf8')).toBe('happened\n');
     expect(one.model.requests.length).toBeLessThanOrEqual(moment.maxRequests(victim));
     if (!killsWorker(victim)) expect(one.model.requests.length).toBeLessThanOrEqual(2);
-    // The command takes 0.6 s and the scripted model answers at once; the rest is recovery.
-    expect(tookMs).toBeLessThan(3_000 + 2_500);
-    expect(turns(one)).toEqual([{ turn: 1, state: 'done' }]);
-    const next = await one.ask('still there?');
+    expect(tookMs).toBeLessThan(3_000 + moment.ownMs);
+    expect(turns(one, conversationId)).toEqual([{ turn: 1, state: 'done' }]);
+    const next = await one.ask('still there?', { conversation: { id: conversationId } });
     expect(next).toMatchObject({ state: 'done', turn: 2 });
   });
 });
@@ -140,7 +148,8 @@ it('a burst of messages sent while nothing runs is answered in order', async () 
   for (let index = 0; index < 10; index += 1) {
     const inboundId = newInboundId();
     ids.push(inboundId);
-    await one.submit({ inboundId, text: `message ${String(index)}`, busyMode: 'queue' });
+    const conversation = { name: 'burst' };
+    await one.submit({ inboundId, text: `message ${String(index)}`, busyMode: 'queue', conversation });
   }
   await one.kill('gateway');
   await one.temporal.kill();
@@ -155,7 +164,7 @@ it('a message stored while Temporal is down, before any signal, is answered once
   await one.temporal.kill();
   one.model.otherwise(text('late but sure'));
   const inboundId = newInboundId();
-  await one.submit({ inboundId, text: 'anyone?' });
+  await one.submit({ inboundId, text: 'anyone?', conversation: { new: true } });
   await one.kill('gateway');
   await one.start('gateway');
   expect(inboundState(one)).toBe('received');
@@ -204,17 +213,19 @@ function inboundState(installation: Installation): unknown {
   return query(installation, 'SELECT state FROM inbound ORDER BY rowid DESC LIMIT 1')[0]?.['state'];
 }
 
-function turnState(installation: Installation): unknown {
-  return query(installation, 'SELECT state FROM turn LIMIT 1')[0]?.['state'];
+function newestTurn(installation: Installation): Record<string, unknown> | undefined {
+  return query(installation, 'SELECT state FROM turn ORDER BY rowid DESC LIMIT 1')[0];
 }
 
-function turns(installation: Installation): readonly Record<string, unknown>[] {
-  return query(installation, 'SELECT turn, state FROM turn ORDER BY turn');
+function turns(installation: Installation, conversationId: string): readonly Record<string, unknown>[] {
+  return query(installation, `SELECT turn, state FROM turn WHERE conversationId = '${conversationId}' ORDER BY turn`);
 }
 
-function commandEnded(installation: Installation): boolean {
-  const runs = join(installation.home, 'runs');
-  return readdirSync(runs, { recursive: true }).some((name) => String(name).endsWith('/exit'));
+/** Commands of this installation whose end is on record. */
+function endedCommands(): number {
+  const runs = join(one.home, 'runs');
+  if (!existsSync(runs)) return 0;
+  return readdirSync(runs, { recursive: true }).filter((name) => String(name).endsWith('/exit')).length;
 }
 
 /** With HERMES_CHAOS_REPORT set, one JSON line per case, for docs/performance.md. */

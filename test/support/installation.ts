@@ -41,14 +41,15 @@ export class Installation {
     this.model = servers.model;
     this.temporal = servers.temporal;
     this.env = env;
-    this.workspace = join(home, 'workspace');
+    this.workspace = env['HERMES_TERMINAL_CWD'] ?? '';
     this.apiUrl = `http://127.0.0.1:${env['HERMES_API_PORT'] ?? ''}`;
   }
 
   static async create(options: InstallationOptions = {}): Promise<Installation> {
     if (!existsSync(serviceEntry)) throw new Error('the service is not built; run `npm run build`');
     const home = mkdtempSync(join(tmpdir(), 'hermes-home-'));
-    mkdirSync(join(home, 'workspace'));
+    // Beside the home folder, which commands may not touch.
+    const workspace = mkdtempSync(join(tmpdir(), 'hermes-work-'));
     mkdirSync(join(home, 'run'));
     const [model, temporal, port] = await Promise.all([
       startModelServer(),
@@ -64,14 +65,14 @@ export class Installation {
       { model, temporal },
       {
         PATH: process.env['PATH'] ?? '',
-        HOME: join(home, 'workspace'),
+        HOME: workspace,
         HERMES_HOME: home,
         HERMES_MODEL_PROVIDER: 'custom',
         HERMES_MODEL_NAME: 'scripted',
         HERMES_MODEL_BASE_URL: model.baseUrl,
         HERMES_MODEL_API_KEY: 'test-key-of-the-model-server',
         HERMES_API_PORT: String(port),
-        HERMES_TERMINAL_CWD: join(home, 'workspace'),
+        HERMES_TERMINAL_CWD: workspace,
         ...options.env,
       },
     );
@@ -172,7 +173,7 @@ export class Installation {
   async dispose(): Promise<void> {
     await Promise.all([...this.processes.keys()].map((part) => this.kill(part)));
     await Promise.all([this.model.stop(), this.temporal.stop()]);
-    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+    for (const folder of [this.home, this.workspace]) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private async persist(method: string, path: string, body?: unknown, end = Date.now() + 60_000): Promise<unknown> {

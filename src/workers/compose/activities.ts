@@ -1,0 +1,77 @@
+import type { ActivityDeps, AgentSettings, OutboundGateway } from '../../activities/deps.ts';
+import type { StreamBus } from '../../stream/bus.ts';
+import type { ToolDeps } from '../../tools/tool-deps.ts';
+import { expandHome } from '../../config/home.ts';
+import type { Core } from '../core.ts';
+import type { Models } from './models.ts';
+import { createTerminals } from './terminal.ts';
+import { createToolRegistry } from '../../tools/registry.ts';
+
+/** Fills in what activities need. */
+export function composeActivities(
+  core: Core,
+  parts: { readonly bus: StreamBus; readonly models: Models; readonly draining: AbortSignal },
+): ActivityDeps {
+  const { store, redact, log } = core;
+  const terminals = createTerminals(core);
+  return {
+    store,
+    bus: parts.bus,
+    models: parts.models.gateway,
+    tools: createToolRegistry(),
+    toolDeps: () => toolDeps(core),
+    openTerminal: (who) => terminals.open(who),
+    settings: () => agentSettings(core),
+    outbound: noPlatforms,
+    draining: parts.draining,
+    redact,
+    log,
+  };
+}
+
+function toolDeps(core: Core): ToolDeps {
+  const { store, redact } = core;
+  const { terminal, approvals, web } = core.source.current();
+  return {
+    search: store.search,
+    todos: store.todos,
+    memories: store.memories,
+    blobs: store.blobs,
+    rules: store.rules,
+    redact,
+    settings: {
+      backend: terminal.backend,
+      commandTimeoutMs: terminal.commandTimeoutMs,
+      maxCommandTimeoutMs: terminal.maxCommandTimeoutMs,
+      approvals: approvals.mode,
+      web,
+      envPassthrough: terminal.envPassthrough,
+      homeFolder: expandHome('~', core.env),
+      hermesHome: core.paths.home,
+    },
+  };
+}
+
+function agentSettings(core: Core): AgentSettings {
+  const { agent, terminal } = core.source.current();
+  return {
+    agentName: agent.name,
+    instructions: agent.instructions ?? '',
+    backend: terminal.backend,
+    budget: {
+      maxSteps: agent.maxStepsPerTurn,
+      maxTokens: agent.maxTokensPerTurn,
+      maxCostUsd: agent.maxCostPerTurnUsd,
+      maxCostPerDayUsd: agent.maxCostPerDayUsd,
+      maxWallTimeMs: agent.maxWallTimeMinutes === null ? null : agent.maxWallTimeMinutes * 60_000,
+    },
+  };
+}
+
+/** No platform that must be pushed to is connected: terminal and API clients read the store. */
+const noPlatforms: OutboundGateway = {
+  split: (_to, text) => [text],
+  send: (to) => Promise.reject(new Error(`no platform is connected for ${to.platform}`)),
+  reconcile: () => Promise.resolve({ state: 'unknown' }),
+  idempotent: () => false,
+};
