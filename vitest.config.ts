@@ -1,12 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, timeoutMs: number) => ({
+const project = (name: string, timeoutMs: number, alone = false) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeoutMs,
     hookTimeout: 120_000,
     pool: 'forks' as const,
+    // What measures recovery runs by itself, after the rest.
+    ...(alone ? { fileParallelism: false, maxWorkers: 1, sequence: { groupOrder: 1 } } : {}),
   },
 });
 
@@ -18,7 +20,7 @@ export default defineConfig({
       project('workflow', 60_000),
       project('replay', 60_000),
       project('integration', 120_000),
-      project('chaos', 180_000),
+      project('chaos', 180_000, true),
     ],
   },
 });
