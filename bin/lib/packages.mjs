@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { runTool, SetUpFailure } from './run-step.mjs';
 import { cacheDir } from './state.mjs';
+
+const lastSoundNode = '24.18.1';
 
 /** Brings node_modules to what the lockfile says, with native parts that this Node can load. */
 export async function installPackages(root, tell) {
@@ -11,10 +13,9 @@ export async function installPackages(root, tell) {
     tell('installing packages (npm ci)');
     await npm(root, ['ci']);
   }
-  const problem = await nativeProblem(root);
-  if (problem === null) return;
+  if ((await nativeProblem(root)) === null) return;
   tell(`building better-sqlite3 for Node ${process.versions.node}`);
-  await npm(root, ['rebuild', 'better-sqlite3']);
+  await npm(root, ['rebuild', 'better-sqlite3'], isAffectedNode() ? await soundHeaders(root, tell) : {});
   const still = await nativeProblem(root);
   if (still !== null) {
     throw new SetUpFailure(
@@ -39,7 +40,7 @@ function matchesLockfile(root) {
   });
 }
 
-async function npm(root, args) {
+async function npm(root, args, extra = {}) {
   const cache = join(cacheDir(root), 'npm');
   // Inside npm the same npm is used; from the bare command the one beside this node, else the PATH's.
   const cli = [
@@ -48,8 +49,13 @@ async function npm(root, args) {
   ].find((path) => path && path.endsWith('npm-cli.js') && existsSync(path));
   const [program, leading] = cli ? [process.execPath, [cli]] : ['npm', []];
   const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel', 'error', '--cache', cache];
+  // The headers that came with this very Node, where they did: nothing to fetch, and surely the right ones.
+  const prefix = join(dirname(process.execPath), '..');
+  const headers = existsSync(join(prefix, 'include', 'node', 'node.h')) ? { npm_config_nodedir: prefix } : {};
   const env = {
     ...process.env,
+    ...headers,
+    ...extra,
     // Nothing outside this folder is written: neither npm's cache nor the headers of a native build.
     npm_config_cache: cache,
     npm_config_devdir: join(cacheDir(root), 'node-gyp'),
@@ -88,11 +94,33 @@ async function nativeProblem(root) {
   const require = createRequire(join(root, 'package.json'));
   const script = `const Database = require(${JSON.stringify(require.resolve('better-sqlite3'))}); new Database(':memory:').close();`;
   const result = await runTool(process.execPath, ['-e', script], { cwd: root });
-  if (result.code === 0) return null;
-  return (
-    result.output
-      .split('\n')
-      .find((line) => /Error/.test(line))
-      ?.trim() ?? result.output.trim()
-  );
+  if (result.code !== 0) {
+    return (
+      result.output
+        .split('\n')
+        .find((line) => /Error/.test(line))
+        ?.trim() ?? result.output.trim()
+    );
+  }
+  const file = join(root, 'node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node');
+  const faulty = isAffectedNode() && readFileSync(file).includes('RemoveEnvironmentCleanupHook');
+  return faulty ? 'it was built with headers that make it abort' : null;
+}
+
+/**
+ * From 24.19 on, the headers of Node 24 make an addon that wraps objects the old way, as this one does, abort the
+ * process at the next garbage collection (nodejs/node#65446). The fault is in what was compiled, not in what runs it.
+ */
+function isAffectedNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return major === 24 && minor >= 19;
+}
+
+/** Headers of the last sound release, from the registry, where the packages themselves come from. */
+async function soundHeaders(root, tell) {
+  tell(`getting the headers of Node ${lastSoundNode}`);
+  const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  const prefix = join(cacheDir(root), 'node-headers');
+  await npm(root, ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', `${name}@${lastSoundNode}`]);
+  return { npm_config_nodedir: join(prefix, 'node_modules', name) };
 }
