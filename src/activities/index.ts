@@ -1,5 +1,11 @@
 import { Context } from '@temporalio/activity';
-import type { ConversationActivities, ExecuteToolResult, ModelStepOutcome } from '../contracts/activities.ts';
+import type { ApplicationFailure } from '@temporalio/common';
+import type {
+  ConversationActivities,
+  ExecuteToolResult,
+  InvokeModelInput,
+  ModelStepOutcome,
+} from '../contracts/activities.ts';
 import { stepKey } from '../domain/ids.ts';
 import type { ActivityDeps } from './deps.ts';
 import { deliverMessage } from './deliver-message.ts';
@@ -18,12 +24,14 @@ export function createActivities(deps: ActivityDeps): ConversationActivities {
   return {
     loadConversation: (input) => guarded(() => loadConversation(deps, input)),
     invokeModel: (input) =>
-      guarded(() =>
-        underHeartbeat((signal) =>
-          steps.join(stepKey(input.conversationId, input.turn, input.step), signal, (stop) =>
-            invokeModel(deps, input, stop),
+      guarded(
+        () =>
+          underHeartbeat((signal) =>
+            steps.join(stepKey(input.conversationId, input.turn, input.step), signal, (stop) =>
+              invokeModel(deps, input, stop),
+            ),
           ),
-        ),
+        (failure) => announceRetry(deps, input, failure),
       ),
     executeTool: (input) => {
       const { attempt } = Context.current().info;
@@ -38,12 +46,24 @@ export function createActivities(deps: ActivityDeps): ConversationActivities {
   };
 }
 
-/** Makes every failure one the workflow understands. */
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
+/** Makes every failure one the workflow understands. `beforeRetry` hears of those that will be tried again. */
+async function guarded<T>(work: () => Promise<T>, beforeRetry?: (failure: ApplicationFailure) => void): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof ActivityStopped) throw handOver();
-    throw toFailure(error, Context.current().info.attempt);
+    const failure = toFailure(error, Context.current().info.attempt);
+    if (failure.nonRetryable !== true) beforeRetry?.(failure);
+    throw failure;
   }
+}
+
+/** A wait of seconds or minutes looks like a hang to whoever watches, unless they are told what it is for. */
+function announceRetry(deps: ActivityDeps, input: InvokeModelInput, failure: ApplicationFailure): void {
+  const { conversationId, turn } = input;
+  const delayMs = typeof failure.nextRetryDelay === 'number' ? failure.nextRetryDelay : 0;
+  const when = delayMs < 1_000 ? 'now' : `in ${String(Math.round(delayMs / 1_000))} s`;
+  const text = deps.redact(`${failure.message} Trying again ${when}.`);
+  deps.bus.publish({ conversationId, turn, kind: 'notice', text });
+  deps.log.warn({ conversationId, turn, step: input.step, failureType: failure.type, delayMs }, 'model step failed');
 }

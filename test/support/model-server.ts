@@ -131,6 +131,19 @@ export function raw(write: RawAnswer): Answer {
 /** Accepts the request and never sends a byte. */
 export const hang = (): Answer => raw(() => undefined);
 
+/** An answer that is given as soon as the test releases it. */
+export function held(content: string): { readonly answer: Answer; release(): void } {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const answer = raw(async (request, response) => {
+    await released;
+    openStream(response);
+    response.write(textEvent(request, content));
+    response.end(finishEvent(request));
+  });
+  return { answer, release: () => release() };
+}
+
 /** Sends the head and `deltas`, then nothing more. */
 export const hangAfter = (...deltas: string[]): Answer =>
   raw((request, response) => {
