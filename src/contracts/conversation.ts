@@ -30,6 +30,8 @@ export interface CarriedState {
   readonly seenInboundIds: readonly string[];
   readonly usage: UsageTotals;
   readonly title: string;
+  /** It was told to end once nothing is left to do. */
+  readonly closing: boolean;
 }
 
 export interface UsageTotals {

@@ -7,7 +7,7 @@ import type {
   ModelStepOutcome,
   PlannedToolCall,
 } from '../../src/contracts/activities.ts';
-import type { ConversationSettings } from '../../src/contracts/conversation.ts';
+import type { ConversationSettings, InboundEnvelope } from '../../src/contracts/conversation.ts';
 import { createTemporalConversationClient } from '../../src/gateway/temporal-conversation-client.ts';
 import type { ConversationClient } from '../../src/gateway/conversation-client.ts';
 import { bundleWorkflows } from '../../src/workers/bundle.ts';
@@ -27,12 +27,17 @@ export class WorkflowEnv {
   readonly conversations: ConversationClient;
   private worker: { readonly worker: Worker; readonly running: Promise<void> } | null = null;
 
-  private constructor(temporal: TestTemporal, connection: NativeConnection, settings: Partial<ConversationSettings>) {
+  private constructor(
+    temporal: TestTemporal,
+    connection: NativeConnection,
+    settings: Partial<ConversationSettings>,
+    server: { readonly searchAttributes: boolean },
+  ) {
     this.temporal = temporal;
     this.connection = connection;
     this.client = new Client({ connection, namespace: temporal.namespace });
     this.conversations = createTemporalConversationClient({
-      access: () => ({ client: this.client, searchAttributes: true }),
+      access: () => ({ client: this.client, ...server }),
       taskQueue: this.taskQueue,
       personId: 'owner',
       settings: () => ({
@@ -45,8 +50,12 @@ export class WorkflowEnv {
     });
   }
 
-  static async create(temporal: TestTemporal, settings: Partial<ConversationSettings> = {}): Promise<WorkflowEnv> {
-    return new WorkflowEnv(temporal, await NativeConnection.connect({ address: temporal.address }), settings);
+  static async create(
+    temporal: TestTemporal,
+    settings: Partial<ConversationSettings> = {},
+    server = { searchAttributes: true },
+  ): Promise<WorkflowEnv> {
+    return new WorkflowEnv(temporal, await NativeConnection.connect({ address: temporal.address }), settings, server);
   }
 
   /** @param maxCachedWorkflows 0 replays the whole history at every workflow task. */
@@ -77,7 +86,11 @@ export class WorkflowEnv {
     await running;
   }
 
-  async send(conversationId: string, inboundId: string, more: { busyMode?: 'steer' | 'queue' | 'interrupt' } = {}) {
+  async send(
+    conversationId: string,
+    inboundId: string,
+    more: Pick<Partial<InboundEnvelope>, 'busyMode' | 'replyTo'> = {},
+  ) {
     await this.conversations.inbound(
       conversationId,
       { inboundId, receivedAt: new Date().toISOString(), platform: 'cli', preview: inboundId, ...more },

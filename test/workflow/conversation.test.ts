@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FinaliseTurnInput, InvokeModelInput } from '../../src/contracts/activities.ts';
 import { conversationWorkflowId } from '../../src/contracts/workflow-ids.ts';
@@ -321,4 +321,257 @@ it('shows title, state and summaries to whoever looks at the workflow', async ()
   );
   expect(summaries).toContain('"run_command: npm test"');
   expect(summaries).toContain('"invokeModel step 1"');
+});
+
+describe('stopping', () => {
+  it('ends what runs and completes when it is cancelled from outside', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    const ends: FinaliseTurnInput[] = [];
+    let running = false;
+    await env.startWorker({
+      invokeModel: () => {
+        running = true;
+        return untilCancelled();
+      },
+      finaliseTurn: (input) => {
+        ends.push(input);
+        return Promise.resolve();
+      },
+    });
+    await env.send(id, 'a');
+    await until('the model', () => running);
+    const handle = env.client.workflow.getHandle(conversationWorkflowId(id));
+    await handle.cancel();
+    await handle.result();
+    expect(ends).toMatchObject([{ turn: 1, outcome: 'interrupted' }]);
+    expect((await handle.describe()).status.name).toBe('COMPLETED');
+  });
+
+  it('completes when it is cancelled at rest', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    await env.startWorker({ invokeModel: () => Promise.resolve(final()) });
+    await env.send(id, 'a');
+    const handle = env.client.workflow.getHandle(conversationWorkflowId(id));
+    await until('rest', async () => (await env.conversations.snapshot(id))?.phase === 'idle');
+    await handle.cancel();
+    await handle.result();
+    expect((await handle.describe()).status.name).toBe('COMPLETED');
+  });
+
+  it('leaves a message that comes after the stop to the next turn', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    const seen: string[] = [];
+    const ends: FinaliseTurnInput[] = [];
+    let running = false;
+    await env.startWorker({
+      invokeModel: (input) => {
+        seen.push(`${String(input.turn)}:${input.inboundIds.join()}`);
+        return Promise.resolve(input.turn === 1 ? tools(planned(input, 0, { effect: 'attachable' })) : final());
+      },
+      executeTool: async () => {
+        running = true;
+        await untilCancelled().catch(() => undefined);
+        // As a command that takes a while to die, while the person already goes on.
+        await env.send(id, 'b');
+        return { status: 'cancelled', preview: '', durationMs: 1 };
+      },
+      finaliseTurn: (input) => {
+        ends.push(input);
+        return Promise.resolve();
+      },
+    });
+    await env.send(id, 'a');
+    await until('the tool', () => running);
+    await env.conversations.interrupt(id, { by: 'cli' });
+    await until('the next turn', () => seen.length === 2);
+    expect(seen).toEqual(['1:a', '2:b']);
+    expect(ends).toMatchObject([{ outcome: 'interrupted', inboundIds: [] }]);
+  });
+
+  it('ends a wait for an approval, once, and refuses a later decision', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    const approvalId = `ask:${id}/1/1/0`;
+    const ends: FinaliseTurnInput[] = [];
+    let release = (): void => undefined;
+    const ended = new Promise<void>((resolve) => (release = resolve));
+    await env.startWorker({
+      invokeModel: (input) =>
+        Promise.resolve(
+          tools(planned(input, 0, { effect: 'once', ask: { approvalId, kind: 'approval', title: 'really?' } })),
+        ),
+      finaliseTurn: async (input) => {
+        ends.push(input);
+        await ended;
+      },
+    });
+    await env.send(id, 'a');
+    await until('the question', async () => (await env.conversations.snapshot(id))?.waiting.length === 1);
+    expect(await env.conversations.interrupt(id, { by: 'cli' })).toEqual({ interrupted: true, turn: 1 });
+    await until('the end', () => ends.length === 1);
+    expect(await env.conversations.interrupt(id, { by: 'cli' })).toEqual({ interrupted: false, turn: 1 });
+    expect(await env.conversations.decide(id, { approvalId, decision: 'approve', by: 'cli' })).toEqual({
+      accepted: false,
+    });
+    release();
+    await until('rest', async () => (await env.conversations.snapshot(id))?.phase === 'idle');
+    expect((await env.conversations.snapshot(id))?.waiting).toEqual([]);
+    expect(await env.conversations.decide(id, { approvalId, decision: 'approve', by: 'cli' })).toEqual({
+      accepted: false,
+    });
+    expect(ends).toMatchObject([{ turn: 1, outcome: 'interrupted' }]);
+  });
+
+  it('keeps an answer that is already given, and hears the interrupting message in the next turn', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    const seen: string[] = [];
+    let delivered = 0;
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const ends: FinaliseTurnInput[] = [];
+    await env.startWorker({
+      invokeModel: (input) => {
+        seen.push(`${String(input.turn)}:${input.inboundIds.join()}`);
+        return Promise.resolve(final());
+      },
+      deliverMessage: async () => {
+        delivered += 1;
+        await held;
+        return { state: 'sent', preview: '' };
+      },
+      finaliseTurn: (input) => {
+        ends.push(input);
+        return Promise.resolve();
+      },
+    });
+    await env.send(id, 'a', { replyTo: { platform: 'telegram', chat: '1' } });
+    await until('the delivery', () => delivered === 1);
+    expect(await env.conversations.interrupt(id, { by: 'cli' })).toEqual({ interrupted: false, turn: 1 });
+    await env.send(id, 'b', { busyMode: 'interrupt' });
+    release();
+    await until('the next turn', () => seen.length === 2);
+    expect(seen).toEqual(['1:a', '2:b']);
+    expect(ends).toEqual([]);
+  });
+});
+
+describe('failing', () => {
+  it('ends the turn once a call fails for good, without waiting for the person or beginning more', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    const begun: string[] = [];
+    const ends: FinaliseTurnInput[] = [];
+    await env.startWorker({
+      invokeModel: (input) => {
+        if (input.turn === 2) return Promise.resolve(final());
+        const ask = { approvalId: `ask:${id}/1/1/3`, kind: 'approval' as const, title: 'really?' };
+        return Promise.resolve(
+          tools(
+            planned(input, 0),
+            planned(input, 1, { effect: 'idempotent' }),
+            planned(input, 2, { effect: 'idempotent' }),
+            planned(input, 3, { effect: 'once', ask }),
+          ),
+        );
+      },
+      executeTool: async ({ callKey }) => {
+        const index = callKey.split('/').at(-1) ?? '';
+        begun.push(index);
+        if (index === '1') {
+          await until('the question', async () => (await env.conversations.snapshot(id))?.waiting.length === 1);
+          throw ApplicationFailure.nonRetryable('the disk is gone', 'Storage.Damaged');
+        }
+        return { status: 'ok', preview: '', durationMs: 1 };
+      },
+      finaliseTurn: (input) => {
+        ends.push(input);
+        return Promise.resolve();
+      },
+    });
+    await env.send(id, 'a');
+    await until('the end', () => ends.length === 1);
+    expect(ends).toMatchObject([{ outcome: 'failed', code: 'Storage.Damaged', message: 'the disk is gone' }]);
+    expect([...begun].sort()).toEqual(['0', '1']);
+    await env.send(id, 'b');
+    await until('the next turn', async () => (await env.conversations.snapshot(id))?.turnsInRun === 2);
+  });
+
+  it('goes on when an answer cannot be delivered', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    await env.startWorker({
+      invokeModel: () => Promise.resolve(final()),
+      deliverMessage: () => Promise.reject(ApplicationFailure.nonRetryable('no such chat', 'Platform.RecipientGone')),
+    });
+    await env.send(id, 'a', { replyTo: { platform: 'telegram', chat: '1' } });
+    await until('the turn', async () => (await env.conversations.snapshot(id))?.turnsInRun === 1);
+  });
+
+  it('lets the person decide elsewhere while a question cannot be delivered', async () => {
+    env = await WorkflowEnv.create(temporal);
+    const id = newId();
+    const approvalId = `ask:${id}/1/1/0`;
+    const decisions: unknown[] = [];
+    await env.startWorker({
+      invokeModel: (input) =>
+        Promise.resolve(
+          input.step === 1
+            ? tools(planned(input, 0, { effect: 'once', ask: { approvalId, kind: 'approval', title: 'really?' } }))
+            : final(),
+        ),
+      executeTool: ({ decision }) => {
+        decisions.push(decision);
+        return Promise.resolve({ status: 'ok', preview: '', durationMs: 1 });
+      },
+      deliverMessage: ({ what }) =>
+        what.kind === 'ask' ? untilCancelled() : Promise.resolve({ state: 'sent', preview: '' }),
+    });
+    await env.send(id, 'a', { replyTo: { platform: 'telegram', chat: '1' } });
+    await until('the question', async () => (await env.conversations.snapshot(id))?.waiting.length === 1);
+    await env.conversations.decide(id, { approvalId, decision: 'approve', by: 'cli' });
+    await until('the turn', async () => (await env.conversations.snapshot(id))?.turnsInRun === 1);
+    expect(decisions).toEqual([{ decision: 'approve' }]);
+  });
+});
+
+it('keeps a burst of messages in order across continue-as-new', async () => {
+  env = await WorkflowEnv.create(temporal, { busyMode: 'queue', continueAsNewAfterEvents: 5 });
+  const id = newId();
+  const seen: string[] = [];
+  await env.startWorker({
+    invokeModel: ({ turn, inboundIds }) => {
+      seen.push(`${String(turn)}:${inboundIds.join()}`);
+      return Promise.resolve(final());
+    },
+  });
+  const all = Array.from({ length: 10 }, (_, index) => String(index + 1));
+  for (const inboundId of all) await env.send(id, inboundId);
+  await until('all turns', () => seen.length >= 10);
+  expect(seen).toEqual(all.map((one) => `${one}:${one}`));
+});
+
+it('writes no search attributes where the server does not know them', async () => {
+  env = await WorkflowEnv.create(temporal, {}, { searchAttributes: false });
+  const id = newId();
+  const approvalId = `ask:${id}/1/1/0`;
+  await env.startWorker({
+    invokeModel: (input) =>
+      Promise.resolve(
+        input.step === 1
+          ? tools(planned(input, 0, { ask: { approvalId, kind: 'approval', title: 'really?' } }))
+          : final(),
+      ),
+    executeTool: () => Promise.resolve({ status: 'ok', preview: '', durationMs: 1 }),
+  });
+  await env.send(id, 'a');
+  await until('the question', async () => (await env.conversations.snapshot(id))?.waiting.length === 1);
+  await env.conversations.decide(id, { approvalId, decision: 'approve', by: 'cli' });
+  await until('the turn', async () => (await env.conversations.snapshot(id))?.turnsInRun === 1);
+  const history = await env.client.workflow.getHandle(conversationWorkflowId(id)).fetchHistory();
+  const upserts = (history.events ?? []).filter((event) => event.upsertWorkflowSearchAttributesEventAttributes != null);
+  expect(upserts).toEqual([]);
 });

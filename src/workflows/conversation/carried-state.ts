@@ -4,7 +4,14 @@ import { noUsage } from './usage.ts';
 /** Version of {@link ConversationInput}; a run started by older code is migrated here, never refused. */
 export const conversationSchemaVersion = 1;
 
-const emptyState: CarriedState = { nextTurn: 1, queue: [], seenInboundIds: [], usage: noUsage, title: '' };
+const emptyState: CarriedState = {
+  nextTurn: 1,
+  queue: [],
+  seenInboundIds: [],
+  usage: noUsage,
+  title: '',
+  closing: false,
+};
 
 /**
  * Today's form of what a run starts with. Fields added later get their default here, so that a run that was started by

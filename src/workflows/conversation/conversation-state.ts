@@ -42,7 +42,8 @@ export class ConversationState {
   title: string;
   usage: UsageTotals;
   current: TurnProgress | null = null;
-  closing = false;
+  /** Ends once nothing is left to do. */
+  closing: boolean;
   turnsInRun = 0;
   private nextTurn: number;
   private queue: InboundEnvelope[];
@@ -56,6 +57,7 @@ export class ConversationState {
     this.seen = [...carried.seenInboundIds];
     this.usage = carried.usage;
     this.title = carried.title;
+    this.closing = carried.closing;
   }
 
   /** Takes over what the store knows; messages received meanwhile stay. */
@@ -127,20 +129,22 @@ export class ConversationState {
 
   ask(turn: TurnProgress, waiting: { approvalId: string; title: string; kind: string }): void {
     turn.waiting.push(waiting);
+    turn.phase = 'waiting';
   }
 
   settle(turn: TurnProgress, approvalId: string): void {
     turn.waiting = turn.waiting.filter((one) => one.approvalId !== approvalId);
+    turn.phase = turn.waiting.length > 0 ? 'waiting' : 'working';
   }
 
   /** @returns false when nothing waits for this decision. */
   decide(request: DecideRequest): boolean {
     const turn = this.current;
-    if (turn?.decisions[request.approvalId] !== undefined) return false;
+    if (turn === null || turn.phase === 'finishing' || turn.interruptedBy !== null) return false;
+    if (turn.decisions[request.approvalId] !== undefined) return false;
     // An approval may be decided between its record in the store and the workflow's own wait for it, so any id of the
     // running turn is accepted.
-    if (turn === null || !request.approvalId.startsWith(`ask:${this.conversationId}/${String(turn.turn)}/`))
-      return false;
+    if (!request.approvalId.startsWith(`ask:${this.conversationId}/${String(turn.turn)}/`)) return false;
     turn.decisions[request.approvalId] = request;
     return true;
   }
@@ -161,6 +165,7 @@ export class ConversationState {
       seenInboundIds: this.seen,
       usage: this.usage,
       title: this.title,
+      closing: this.closing,
     };
   }
 

@@ -3,6 +3,7 @@ import {
   CancellationScope,
   condition,
   isCancellation,
+  log,
   proxyActivities,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
@@ -31,6 +32,8 @@ export class Turn {
   private readonly progress: TurnProgress;
   /** Calls that change things run one after another, in the order the model made them. */
   private serial: Promise<unknown> = Promise.resolve();
+  /** A call failed for good, so the turn will: what has not begun does not begin any more. */
+  private broken = false;
   private readonly state: ConversationState;
 
   constructor(state: ConversationState) {
@@ -38,9 +41,12 @@ export class Turn {
     this.progress = state.beginTurn(new Date().toISOString());
   }
 
-  interrupt(by: string): void {
+  /** @returns whether there was anything left to stop. */
+  interrupt(by: string): boolean {
+    if (this.progress.phase === 'finishing') return false;
     this.progress.interruptedBy ??= by;
     this.scope.cancel();
+    return true;
   }
 
   async run(): Promise<void> {
@@ -72,6 +78,8 @@ export class Turn {
           return { kind: 'interrupted', message: `Stopped: ${outcome.title}` };
         case 'tools':
           await this.runCalls(outcome.calls);
+          // Its calls may all have ended decently; a message that came since must not be drained into a turn that is over.
+          if (this.isInterrupted()) return { kind: 'interrupted', message: 'Stopped.' };
       }
     }
   }
@@ -106,7 +114,7 @@ export class Turn {
       }
       if (outcome.kind !== 'budget') return outcome;
       const decision = await this.waitFor(outcome.approvalId, outcome.title, 'budget');
-      if (decision.decision !== 'approve') return outcome;
+      if (decision?.decision !== 'approve') return outcome;
       progress.budgetGrants += 1;
     }
   }
@@ -125,14 +133,23 @@ export class Turn {
   private async runCall(call: PlannedToolCall): Promise<void> {
     const decision =
       call.ask === undefined ? undefined : await this.waitFor(call.ask.approvalId, call.ask.title, call.ask.kind);
-    const execute = () => this.execute(call, decision);
-    if (runsInParallel(call.effect)) return execute();
-    const mine = this.serial.then(execute);
+    if (runsInParallel(call.effect)) return this.execute(call, decision);
+    const mine = this.serial.then(() => this.execute(call, decision));
     this.serial = mine.catch(() => undefined);
     return mine;
   }
 
   private async execute(call: PlannedToolCall, decision: DecideRequest | undefined): Promise<void> {
+    if (this.broken) return;
+    try {
+      await this.executeTool(call, decision);
+    } catch (error) {
+      this.broken = true;
+      throw error;
+    }
+  }
+
+  private async executeTool(call: PlannedToolCall, decision: DecideRequest | undefined): Promise<void> {
     const { executeTool } = proxyActivities<ConversationActivities>(
       toolOptions(this.state.settings.heartbeatTimeoutMs, call),
     );
@@ -152,26 +169,30 @@ export class Turn {
     });
   }
 
-  /** Waits, for days if need be, for the person's word. */
-  private async waitFor(approvalId: string, title: string, kind: string): Promise<DecideRequest> {
+  /**
+   * Waits, for days if need be, for the person's word.
+   * @returns undefined when the turn failed meanwhile and the answer matters no more.
+   */
+  private async waitFor(approvalId: string, title: string, kind: string): Promise<DecideRequest | undefined> {
     const { progress, state } = this;
-    const known = progress.decisions[approvalId];
-    if (known !== undefined) return known;
+    const isOver = (): boolean => progress.decisions[approvalId] !== undefined || this.broken;
+    if (isOver()) return progress.decisions[approvalId];
     state.ask(progress, { approvalId, title, kind });
-    progress.phase = 'waiting';
     showDetails(state);
     this.showState('waiting');
-    await this.deliver({ kind: 'ask', approvalId });
+    // Beside the wait: a platform that cannot be reached must not keep the person from deciding elsewhere.
+    const asking = new CancellationScope();
+    const asked = asking.run(() => this.deliver({ kind: 'ask', approvalId }));
     try {
-      await condition(() => progress.decisions[approvalId] !== undefined);
+      await condition(isOver);
     } finally {
+      asking.cancel();
+      await asked;
       state.settle(progress, approvalId);
-      progress.phase = 'working';
       if (progress.waiting.length === 0) this.showState('active');
+      showDetails(state);
     }
-    const decision = progress.decisions[approvalId];
-    if (decision === undefined) throw new Error('a wait ended without a decision');
-    return decision;
+    return progress.decisions[approvalId];
   }
 
   /** Lets people list what waits for them; only where the server knows the attribute, else the workflow would fail. */
@@ -186,8 +207,13 @@ export class Turn {
     if (this.state.settings.searchAttributes) upsertSearchAttributes([{ key: titleAttribute, value: title }]);
   }
 
+  private isInterrupted(): boolean {
+    return this.progress.interruptedBy !== null;
+  }
+
   private endingOf(error: unknown): Ending {
-    if (isCancellation(error)) return { kind: 'interrupted', message: 'Stopped.' };
+    // What is stopped may fail in its own way, for instance when its worker died meanwhile.
+    if (isCancellation(error) || this.isInterrupted()) return { kind: 'interrupted', message: 'Stopped.' };
     return { kind: 'failed', ...describeFailure(error) };
   }
 
@@ -207,20 +233,25 @@ export class Turn {
     await this.deliver({ kind: 'answer' });
   }
 
-  /** Clients that read the store have no address, and cost nothing here. */
+  /**
+   * Clients that read the store have no address, and cost nothing here. Never rejects: the text is in the store, and a
+   * platform that refuses it must not end the conversation.
+   */
   private async deliver(
     what: { readonly kind: 'answer' } | { readonly kind: 'ask'; readonly approvalId: string },
   ): Promise<void> {
     const to = this.progress.replyTo;
     if (to === undefined) return;
+    const { conversationId, settings } = this.state;
+    const { turn } = this.progress;
     const { deliverMessage } = proxyActivities<ConversationActivities>(
-      deliveryOptions(this.state.settings.heartbeatTimeoutMs, to.platform),
+      deliveryOptions(settings.heartbeatTimeoutMs, to.platform),
     );
-    await deliverMessage({
-      conversationId: this.state.conversationId,
-      turn: this.progress.turn,
-      to,
-      what,
-    });
+    try {
+      await deliverMessage({ conversationId, turn, to, what });
+    } catch (error) {
+      if (isCancellation(error)) return;
+      log.warn('could not be delivered', { conversationId, turn, ...describeFailure(error) });
+    }
   }
 }

@@ -37,7 +37,15 @@ export async function conversation(input: ConversationInput): Promise<void> {
   const state = new ConversationState(input, migrateCarriedState(input));
   const run = { turn: null as Turn | null };
   registerHandlers(state, run);
+  // Cancelled from outside: what runs is stopped and told so, what was accepted before is still answered, then it ends.
+  CancellationScope.current().cancelRequested.catch(() => {
+    state.closing = true;
+    run.turn?.interrupt('cancel');
+  });
+  await CancellationScope.nonCancellable(() => converse(input, state, run));
+}
 
+async function converse(input: ConversationInput, state: ConversationState, run: { turn: Turn | null }): Promise<void> {
   if (input.carried === undefined && input.fresh !== true) {
     const { loadConversation } = proxyActivities<ConversationActivities>({
       ...storeOptions,
@@ -46,7 +54,7 @@ export async function conversation(input: ConversationInput): Promise<void> {
     state.adopt(await loadConversation({ conversationId: state.conversationId }));
   }
 
-  const idle = new IdleTimer(state.settings.idleCompleteMs);
+  const idle = new IdleTimer(state);
   for (;;) {
     showDetails(state);
     await condition(() => state.hasWork || state.closing || idle.isExpired());
@@ -85,9 +93,8 @@ function registerHandlers(state: ConversationState, run: { turn: Turn | null }):
   });
   setHandler(interruptUpdate, (request) => {
     const turn = state.current?.turn ?? null;
-    const applies = run.turn !== null && turn !== null && (request.turn === undefined || request.turn === turn);
-    if (applies) run.turn?.interrupt(request.by);
-    return { interrupted: applies, turn };
+    const isMeant = request.turn === undefined || request.turn === turn;
+    return { interrupted: isMeant && run.turn?.interrupt(request.by) === true, turn };
   });
   setHandler(decideUpdate, (request) => ({ accepted: state.decide(request) }));
   setHandler(
@@ -113,16 +120,19 @@ function registerHandlers(state: ConversationState, run: { turn: Turn | null }):
 
 /**
  * One long timer for all waits of a run instead of one per wait: a turn costs no timer, and the workflow still completes
- * between one and two idle periods after the last thing that happened.
+ * between one and two idle periods after the last thing that happened. While a turn runs, be it for days, no timer is
+ * started anew.
  */
 class IdleTimer {
   private expired = false;
   private touched = false;
   private readonly scope = new CancellationScope();
+  private readonly state: ConversationState;
 
-  constructor(periodMs: number) {
+  constructor(state: ConversationState) {
+    this.state = state;
     void this.scope
-      .run(() => this.watch(periodMs))
+      .run(() => this.watch())
       .catch((error: unknown) => {
         if (!isCancellation(error)) throw error;
       });
@@ -140,12 +150,12 @@ class IdleTimer {
     this.scope.cancel();
   }
 
-  private async watch(periodMs: number): Promise<void> {
-    for (;;) {
+  private async watch(): Promise<void> {
+    do {
       this.touched = false;
-      await sleep(periodMs);
-      if (!this.wasTouched()) break;
-    }
+      await sleep(this.state.settings.idleCompleteMs);
+      await condition(() => this.state.current === null);
+    } while (this.wasTouched());
     this.expired = true;
   }
 

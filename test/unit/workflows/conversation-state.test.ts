@@ -55,6 +55,12 @@ describe('a conversation at rest', () => {
     expect(next.carry().nextTurn).toBe(2);
   });
 
+  it('still ends after continue-as-new once it was told to', () => {
+    const state = newState();
+    state.closing = true;
+    expect(new ConversationState(input, migrateCarriedState({ ...input, carried: state.carry() })).closing).toBe(true);
+  });
+
   it('puts steering messages that wait into one turn, in order', () => {
     const state = newState();
     for (const id of ['a', 'b', 'c']) state.receive(message(id));
