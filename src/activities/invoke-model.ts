@@ -7,7 +7,7 @@ import type { ModelAnswer, ModelRequest } from '../models/provider.ts';
 import type { ConversationRow } from '../store/ports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { ActivityStopped } from './heartbeat.ts';
-import { chooseWindow, toModelMessages, windowChars } from './model-context.ts';
+import { chooseWindow, toModelMessages, turnSizes, windowChars } from './model-context.ts';
 import { clip, planCalls } from './plan-calls.ts';
 
 const previewChars = 120;
@@ -153,11 +153,14 @@ class ModelStep {
   private async request(room: number): Promise<Omit<ModelRequest, 'model'>> {
     const { store } = this.deps;
     const { conversationId, turn } = this.input;
-    const from = await this.window(room);
-    const [rows, memories] = await Promise.all([
-      store.transcript.load(conversationId, { fromTurn: from, toTurn: turn }),
+    const current = this.conversation.windowFromTurn;
+    const [loaded, memories] = await Promise.all([
+      store.transcript.load(conversationId, { fromTurn: current, toTurn: turn }),
       store.memories.list(this.conversation.personId),
     ]);
+    const from = chooseWindow(turnSizes(loaded), current, room);
+    if (from !== current) await store.conversations.update(conversationId, { windowFromTurn: from });
+    const rows = from === current ? loaded : loaded.filter((row) => row.turn >= from);
     const settings = this.deps.settings();
     const system = systemPrompt({
       agentName: settings.agentName,
@@ -172,18 +175,12 @@ class ModelStep {
     });
     return {
       system: this.deps.redact(system),
-      messages: toModelMessages(rows).map((message) => ({ ...message, text: this.deps.redact(message.text) })),
+      // What models and tools wrote was redacted before it was stored; what the person wrote is stored as they wrote it.
+      messages: toModelMessages(rows).map((message) =>
+        message.role === 'user' ? { ...message, text: this.deps.redact(message.text) } : message,
+      ),
       tools: this.deps.tools.schemas(),
     };
-  }
-
-  private async window(room: number): Promise<number> {
-    const { conversationId } = this.input;
-    const current = this.conversation.windowFromTurn;
-    const sizes = await this.deps.store.transcript.turnSizes(conversationId, current);
-    const from = chooseWindow(sizes, current, room);
-    if (from !== current) await this.deps.store.conversations.update(conversationId, { windowFromTurn: from });
-    return from;
   }
 
   private async commit(result: Awaited<ReturnType<ActivityDeps['models']['generate']>>): Promise<ModelStepOutcome> {

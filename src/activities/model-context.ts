@@ -38,6 +38,16 @@ export function chooseWindow(
   return from;
 }
 
+/** Characters of each turn's messages, ascending. */
+export function turnSizes(rows: readonly MessageRow[]): readonly { readonly turn: number; readonly chars: number }[] {
+  const sizes = new Map<number, number>();
+  for (const row of rows) {
+    const calls = row.toolCalls.reduce((sum, call) => sum + call.argumentsText.length, 0);
+    sizes.set(row.turn, (sizes.get(row.turn) ?? 0) + row.text.length + calls);
+  }
+  return [...sizes].map(([turn, chars]) => ({ turn, chars }));
+}
+
 /**
  * The transcript as a model wants it: every tool call of an assistant message answered, in order, before anything else
  * follows.

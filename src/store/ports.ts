@@ -147,8 +147,6 @@ export interface TranscriptRepository {
   load(conversationId: string, range: { fromTurn: number; toTurn?: number }): Promise<readonly MessageRow[]>;
   /** Newest page, in order; `beforeId` pages back. */
   page(conversationId: string, page: { limit: number; beforeId?: number }): Promise<readonly MessageRow[]>;
-  /** Characters per turn from `fromTurn` on, for choosing the window. */
-  turnSizes(conversationId: string, fromTurn: number): Promise<readonly { turn: number; chars: number }[]>;
   /** Puts messages of an imported talk before the first turn (turn 0). Idempotent: does nothing if turn 0 exists. */
   seed(conversationId: string, messages: readonly { role: 'user' | 'assistant'; text: string }[]): Promise<void>;
   /** Hides a turn from model, search and lists (`/undo`); its rows stay. Returns the text of its user messages. */

@@ -28,15 +28,6 @@ export function transcriptRepository(database: Database): TranscriptRepository {
           .map(messageFrom),
       ),
     page: (conversationId, page) => database.read((sql) => newestPage(sql, conversationId, page)),
-    turnSizes: (conversationId, fromTurn) =>
-      database.read((sql) =>
-        sql.all<{ turn: number; chars: number }>(
-          `SELECT turn, sum(length(text) + ifnull(length(toolCalls), 0)) AS chars FROM Message
-           WHERE conversationId = :conversationId AND turn >= :fromTurn AND hidden = 0
-           GROUP BY turn ORDER BY turn`,
-          { conversationId, fromTurn },
-        ),
-      ),
     seed: (conversationId, messages) => database.write((sql) => seed(sql, conversationId, messages)),
     hideTurn: (conversationId, turn) => database.write((sql) => hideTurn(sql, conversationId, turn)),
   };

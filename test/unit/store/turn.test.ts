@@ -247,10 +247,6 @@ describe('the transcript', () => {
     expect(newest.map((row) => row.text)).toEqual(['answer 4', 'question 5', 'answer 5']);
     const older = await store.transcript.page(talk.id, { limit: 3, beforeId: newest[0]?.id ?? 0 });
     expect(older.map((row) => row.text)).toEqual(['question 3', 'answer 3', 'question 4']);
-    expect(await store.transcript.turnSizes(talk.id, 4)).toEqual([
-      { turn: 4, chars: 'question 4'.length + 'answer 4'.length },
-      { turn: 5, chars: 'question 5'.length + 'answer 5'.length },
-    ]);
   });
 
   it('hides a turn that is undone and gives back what was asked', async () => {
