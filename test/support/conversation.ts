@@ -192,16 +192,10 @@ function kindOf(event: object): string {
   return key.slice(0, -'EventAttributes'.length).replace(/^./, (letter) => letter.toUpperCase());
 }
 
-/** Any tree as text, bytes read as UTF-8. */
+/** Any tree of protobufs as text, with payloads, which JSON carries as base64, as what they say. */
 function readable(value: unknown): string {
-  return JSON.stringify(value, (_key, one: unknown) => {
+  return JSON.stringify(value, (key, one: unknown) => {
     if (typeof one === 'bigint') return one.toString();
-    if (one instanceof Uint8Array) return Buffer.from(one).toString('utf8');
-    if (isBufferJson(one)) return Buffer.from(one.data).toString('utf8');
-    return one;
+    return key === 'data' && typeof one === 'string' ? Buffer.from(one, 'base64').toString('utf8') : one;
   });
-}
-
-function isBufferJson(value: unknown): value is { readonly data: readonly number[] } {
-  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer' && 'data' in value;
 }
