@@ -56,6 +56,19 @@ export class Database {
     return this.#transaction('BEGIN IMMEDIATE', work);
   }
 
+  /**
+   * A write that a power cut (not a kill) may undo, for what is then done again anyway: it spares the wait for the disk.
+   * Later durable writes make it durable too.
+   */
+  writeRelaxed<T>(work: (sql: Sql) => T): Promise<T> {
+    this.#connection.pragma('synchronous = NORMAL');
+    try {
+      return this.#transaction('BEGIN IMMEDIATE', work);
+    } finally {
+      this.#connection.pragma('synchronous = FULL');
+    }
+  }
+
   /** One consistent view of several reads. */
   read<T>(work: (sql: Sql) => T): Promise<T> {
     return this.#transaction('BEGIN', work);

@@ -16,8 +16,9 @@ export function inboxRepository(database: Database): InboxRepository {
         const row = sql.get<InboundRecord>('SELECT * FROM Inbound WHERE id = :id', { id });
         return row === undefined ? null : inboundFrom(row);
       }),
+    // Undone by a power cut it is signalled again, which is harmless.
     markSignalled: (id) =>
-      database.write((sql) => {
+      database.writeRelaxed((sql) => {
         sql.run(`UPDATE Inbound SET state = 'signalled', signalledAt = :at WHERE id = :id AND state = 'received'`, {
           id,
           at: now(),

@@ -22,7 +22,8 @@ interface StepRecord {
 
 export function stepRepository(database: Database): StepRepository {
   return {
-    begin: (step) => database.write((sql) => begin(sql, step)),
+    // Undone by a power cut, Temporal, which forgets nothing, tries the step again and it begins again.
+    begin: (step) => database.writeRelaxed((sql) => begin(sql, step)),
     commit: (answer) => database.write((sql) => commit(sql, answer)),
   };
 }

@@ -50,7 +50,8 @@ export function servicePart(options: ServicePartOptions): PartSpec {
     graceMs: options.drainMs + closeMs,
     launch: () => {
       const address = options.temporalAddress();
-      const env = { ...options.env, HERMES_HOME: home };
+      // One arena for all threads: glibc's default of many holds 40 MB more and is no faster here.
+      const env = { MALLOC_ARENA_MAX: '1', ...options.env, HERMES_HOME: home };
       return Promise.resolve({
         program: process.execPath,
         args,
