@@ -51,6 +51,12 @@ function hopelessPart(home: string): TroubleRecord | undefined {
   return Object.values(readServiceState(home).troubles).find(({ deaths }) => deaths >= hopelessDeaths);
 }
 
+/** Of the words of a crash, the line that names the error. */
+function crashWords(lines: readonly string[]): readonly string[] {
+  const named = lines.findLast((line) => /^\w*Error\b/.test(line));
+  return named === undefined ? lines.slice(-3) : [named];
+}
+
 class Start {
   readonly #options: EnsureServiceOptions;
   readonly #log: LogTail;
@@ -117,7 +123,7 @@ class Start {
     if (code === homeTakenExitCode) return;
     this.#heard.push(...this.#log.read().map((line) => line.replace(/^\d{4}-\S+Z /, '')));
     const at = this.#heard.findIndex((line) => line.startsWith('cannot start'));
-    const words = at >= 0 ? this.#heard.slice(at) : lastLines(this.#logFile, 3);
+    const words = at >= 0 ? this.#heard.slice(at) : crashWords(lastLines(this.#logFile, 30));
     throw new CliError(`the service could not be started: ${words.join('\n  ').replace(/^cannot start: /, '')}`, {
       hint: `The log is ${this.#logFile}. \`hermes doctor\` checks every part.`,
     });
