@@ -16,6 +16,7 @@ export async function deliverMessage(
 ): Promise<DeliverMessageResult> {
   const { to, conversationId, turn } = input;
   const text = deps.redact(await textOf(deps, input));
+  if (text === '') return { state: 'sent', preview: '' };
   let worst: DeliverMessageResult['state'] = 'sent';
   const name = input.what.kind === 'answer' ? `${conversationId}/${String(turn)}` : input.what.approvalId;
   for (const [part, content] of deps.outbound.split(to, text).entries()) {
@@ -37,23 +38,39 @@ interface Part {
 }
 
 async function sendPart(deps: ActivityDeps, part: Part): Promise<DeliverMessageResult['state']> {
+  part.signal.throwIfAborted();
   const before = await deps.store.outbox.claim(part.id);
   if (before.state === 'sent' || before.state === 'failed' || before.state === 'ambiguous') return before.state;
-  if (before.state === 'sending' && !deps.outbound.idempotent(part.to)) {
-    const found = await deps.outbound.reconcile(part.to, part.id);
-    if (found.state === 'sent') return settle(deps, part.id, 'sent', { platformMessageId: found.messageId });
-    if (found.state === 'unknown') return settle(deps, part.id, 'ambiguous', { error: 'sent, perhaps' });
+  if (before.state === 'sending') {
+    const known = await lookFor(deps, part);
+    if (known !== null) return known;
   }
   try {
     const sent = await deps.outbound.send(part.to, before.text, { key: part.id, signal: part.signal });
     return await settle(deps, part.id, 'sent', { platformMessageId: sent.messageId });
   } catch (error) {
     if (!PortError.is(error)) throw error;
-    if (error.code === 'Platform.Ambiguous') return settle(deps, part.id, 'ambiguous', { error: error.message });
+    if (error.code === 'Platform.Ambiguous') return afterDoubt(deps, part, error);
+    if (!error.code.startsWith('Platform.')) throw error;
     if (!error.retryable) return settle(deps, part.id, 'failed', { error: error.message });
     await deps.store.outbox.settle(part.id, { state: 'new', error: error.message });
     throw error;
   }
+}
+
+/** Finds out what became of a part that may have been sent. @returns null when it can be sent without doubling it. */
+async function lookFor(deps: ActivityDeps, part: Part): Promise<DeliverMessageResult['state'] | null> {
+  if (deps.outbound.idempotent(part.to)) return null;
+  const found = await deps.outbound.reconcile(part.to, part.id);
+  if (found.state === 'sent') return settle(deps, part.id, 'sent', { platformMessageId: found.messageId });
+  return found.state === 'unknown' ? settle(deps, part.id, 'ambiguous', { error: 'sent, perhaps' }) : null;
+}
+
+/** Where the doubt can be resolved, the next attempt does it: a message under way may take a moment to be found. */
+async function afterDoubt(deps: ActivityDeps, part: Part, error: PortError): Promise<DeliverMessageResult['state']> {
+  const known = await lookFor(deps, part);
+  if (known !== null) return known;
+  throw new PortError('Platform.Unavailable', error.message, { cause: error, details: error.details });
 }
 
 async function settle(
