@@ -1,5 +1,7 @@
 import type { ExecuteToolInput, ExecuteToolResult } from '../contracts/activities.ts';
 import type { ToolStatus } from '../domain/effect.ts';
+import { approvalId } from '../domain/ids.ts';
+import { PortError } from '../lib/port-error.ts';
 import { truncateMiddle } from '../lib/truncate.ts';
 import type { ToolCallRow } from '../store/ports.ts';
 import type { ToolContext } from '../tools/define-tool.ts';
@@ -42,6 +44,16 @@ export async function executeTool(
   return resultOf(row);
 }
 
+/** A refusal by another message leaves the question open in the store, where it would go on waiting in every list. */
+async function closeQuestion(deps: ActivityDeps, input: ExecuteToolInput): Promise<void> {
+  const id = approvalId(input.callKey);
+  const asked = await deps.store.approvals.get(id);
+  if (asked?.state !== 'waiting') return;
+  await deps.store.approvals.close(id, input.decision?.answer ?? 'denied');
+  const { conversationId, turn } = input;
+  deps.bus.publish({ conversationId, turn, kind: 'decided', approvalId: id, decision: 'deny' });
+}
+
 interface Try {
   readonly before: ToolCallRow;
   readonly attempt: number;
@@ -50,6 +62,7 @@ interface Try {
 
 async function decide(deps: ActivityDeps, input: ExecuteToolInput, one: Try): Promise<Done> {
   if (input.decision?.decision === 'deny') {
+    await closeQuestion(deps, input);
     const why = input.decision.answer === undefined ? '' : ` Reason: ${input.decision.answer}`;
     return { status: 'denied', text: `The person denied this call.${why}` };
   }
@@ -83,17 +96,15 @@ type PlannedTry = Try & {
 };
 
 async function run(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry): Promise<Done> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error('timed out')), one.before.timeoutMs);
-  const handOver = onHandOver(deps.draining, one.signal);
+  const stops = watchStops(deps.draining, one.signal, one.before.timeoutMs);
   const context: ToolContext = {
     ...one.who,
     turn: input.turn,
     step: input.step,
     callKey: input.callKey,
     attempt: one.before.state === 'started' ? 2 : 1,
-    signal: AbortSignal.any([whenStopped(one.signal), limit.signal]),
-    draining: handOver,
+    signal: stops.stop,
+    draining: stops.handOver,
     answer: input.decision?.decision === 'answer' ? (input.decision.answer ?? '') : undefined,
     terminal: () => deps.openTerminal(one.who),
     deps: deps.toolDeps(),
@@ -102,38 +113,64 @@ async function run(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry)
     const result = await deps.tools.run(one.planned.name, one.planned.input, context);
     return { ...(await capped(deps, input, result)), status: result.status };
   } catch (error) {
-    if (handOver.aborted) throw new ActivityStopped('handed-over');
-    if (one.signal.aborted) return { status: 'cancelled', text: 'Stopped by the person before it finished.' };
-    if (limit.signal.aborted) {
+    // A stop counts before a hand-over: there may be nobody left who would stop it later.
+    if (stoppedBy(one.signal) === 'stopped') {
+      return { status: 'cancelled', text: 'Stopped by the person before it finished.' };
+    }
+    if (stops.handOver.aborted) throw new ActivityStopped('handed-over');
+    if (stops.stop.aborted) {
       return { status: 'timed-out', text: `Gave up after ${String(Math.round(one.before.timeoutMs / 1000))} s.` };
     }
-    if (one.attempt < maxOutageAttempts) throw error;
+    const mayPass = !PortError.is(error) || error.retryable;
+    if (mayPass && one.attempt < maxOutageAttempts) throw error;
     const words = error instanceof Error ? error.message : String(error);
     deps.log.warn({ ...one.who, callKey: input.callKey, tool: one.planned.name, error: words }, 'tool failed');
     return { status: 'error', text: deps.redact(`The tool failed: ${words}`) };
   } finally {
-    clearTimeout(timer);
+    stops.release();
   }
 }
 
-/** Aborts only when the person stopped the turn. */
-function whenStopped(signal: AbortSignal): AbortSignal {
-  return filtered(signal, 'stopped');
+interface Stops {
+  /** Aborts when the person stopped the turn, or at the call's time limit. */
+  readonly stop: AbortSignal;
+  /** Aborts when this worker is about to end, by notice or by the server's word. */
+  readonly handOver: AbortSignal;
+  /** Lets go of the signals and the timer. */
+  release(): void;
 }
 
-/** Aborts when this worker is about to end, by notice or by the server's word. */
-function onHandOver(draining: AbortSignal, signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([draining, filtered(signal, 'handed-over')]);
-}
-
-function filtered(signal: AbortSignal, reason: ActivityStopped['reason']): AbortSignal {
-  const controller = new AbortController();
-  const check = (): void => {
-    if (signal.reason instanceof ActivityStopped && signal.reason.reason === reason) controller.abort(signal.reason);
+/**
+ * The signals of one call. Not AbortSignal.any: what that makes of a signal that lives as long as the process is never
+ * collected in Node 20.
+ */
+function watchStops(draining: AbortSignal, signal: AbortSignal, timeoutMs: number): Stops {
+  const stop = new AbortController();
+  const handOver = new AbortController();
+  const onSignal = (): void => {
+    const reason = stoppedBy(signal);
+    if (reason === 'stopped') stop.abort(signal.reason);
+    if (reason === 'handed-over') handOver.abort(signal.reason);
   };
-  if (signal.aborted) check();
-  else signal.addEventListener('abort', check, { once: true });
-  return controller.signal;
+  const onDraining = (): void => handOver.abort(draining.reason);
+  if (signal.aborted) onSignal();
+  else signal.addEventListener('abort', onSignal, { once: true });
+  if (draining.aborted) onDraining();
+  else draining.addEventListener('abort', onDraining, { once: true });
+  const timer = setTimeout(() => stop.abort(new Error('timed out')), timeoutMs);
+  return {
+    stop: stop.signal,
+    handOver: handOver.signal,
+    release: () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onSignal);
+      draining.removeEventListener('abort', onDraining);
+    },
+  };
+}
+
+function stoppedBy(signal: AbortSignal): ActivityStopped['reason'] | null {
+  return signal.aborted && signal.reason instanceof ActivityStopped ? signal.reason.reason : null;
 }
 
 /** Cuts what the model reads; the whole stays in the store, readable by reference. */

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { ApplicationFailure } from '@temporalio/common';
+import { CancelledFailure, type ApplicationFailure } from '@temporalio/common';
 import type {
   ConversationActivities,
   ExecuteToolResult,
@@ -51,7 +51,9 @@ async function guarded<T>(work: () => Promise<T>, beforeRetry?: (failure: Applic
   try {
     return await work();
   } catch (error) {
-    if (error instanceof ActivityStopped) throw handOver();
+    if (error instanceof ActivityStopped) {
+      throw error.reason === 'stopped' ? new CancelledFailure('stopped by the person') : handOver();
+    }
     const failure = toFailure(error, Context.current().info.attempt);
     if (failure.nonRetryable !== true) beforeRetry?.(failure);
     throw failure;
