@@ -4,7 +4,19 @@ import prettier from 'eslint-config-prettier';
 const nodeBuiltins = ['node:*', 'fs', 'path', 'os', 'crypto', 'child_process', 'http', 'https', 'net', 'url', 'util'];
 
 export default tseslint.config(
-  { ignores: ['dist/', '.cache/', 'node_modules/', 'src/store/generated/', 'bin/', 'scripts/', '*.mjs', '*.cjs', 'coverage/'] },
+  {
+    ignores: [
+      'dist/',
+      '.cache/',
+      'node_modules/',
+      'src/store/generated/',
+      'bin/',
+      'scripts/',
+      '*.mjs',
+      '*.cjs',
+      'coverage/',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

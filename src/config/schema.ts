@@ -9,8 +9,6 @@ import { nearest, nearestKey } from './nearest.ts';
 import { isProviderId, providerIds, type ProviderId } from './provider-ids.ts';
 import type { Setting } from './setting.ts';
 
-export { backendIds, type BackendId } from './sections/terminal.ts';
-
 /** Every section and its keys, in the order in which they are listed. */
 export const sections = { model, agent, conversation, terminal, approvals, web, temporal, api, service } as const;
 

@@ -224,7 +224,6 @@ export type DecideBody = z.input<typeof decideRequestSchema>;
 export type ConfigureBody = z.infer<typeof configureRequestSchema>;
 export type Status = z.infer<typeof statusSchema>;
 export type Snapshot = z.infer<typeof snapshotSchema>;
-export type SearchHitView = z.infer<typeof searchHitSchema>;
 export type UsageDay = z.infer<typeof usageDaySchema>;
 export type PromptSize = z.infer<typeof promptSizeSchema>;
 export type ModelList = z.infer<typeof modelListSchema>;

@@ -39,7 +39,3 @@ export const failureTypes = {
 } as const satisfies Record<string, { readonly retryable: boolean }>;
 
 export type FailureType = keyof typeof failureTypes;
-
-export function isFailureType(value: string): value is FailureType {
-  return Object.hasOwn(failureTypes, value);
-}

@@ -74,5 +74,3 @@ export interface ModelProvider {
   /** Models the endpoint offers. Rejects with a PortError. */
   listModels(signal: AbortSignal): Promise<readonly ModelDescription[]>;
 }
-
-export type ModelError = PortError;

@@ -1,5 +1,3 @@
-import type { JsonValue } from '../contracts/json.ts';
-
 /** The stores and settings tools may use, as ports; the composition root fills them in. */
 export interface ToolDeps {
   readonly settings: ToolSettings;
@@ -92,5 +90,3 @@ export interface AllowRule {
 export interface AllowRuleReader {
   allows(rule: { personId: string; conversationId: string; tool: string; ruleKey: string }): Promise<boolean>;
 }
-
-export type { JsonValue };

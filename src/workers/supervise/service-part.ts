@@ -5,7 +5,7 @@ import type { PartName, PartRecord, PartSpec } from './part.ts';
 import { readJson, removeRunFile } from './run-files.ts';
 
 /** What one service process does: everything, or one half of a split service. */
-export type ServiceRole = 'all' | 'worker' | 'gateway';
+type ServiceRole = 'all' | 'worker' | 'gateway';
 
 export const serviceRoles = { service: 'all', worker: 'worker', gateway: 'gateway' } as const;
 
@@ -23,12 +23,6 @@ export interface ServicePartOptions {
 
 /** Time a service gets beyond its own drain time to close its connections and its database. */
 const closeMs = 5_000;
-
-/**
- * Variable that tells a service the address of the supervised server. Not a setting: a person's own server is named by
- * TEMPORAL_ADDRESS or the configuration.
- */
-export const embeddedTemporalVariable = 'HERMES_EMBEDDED_TEMPORAL';
 
 /** A service process as a supervised part. A former one is kept when it is of the same build and the same server. */
 export function servicePart(options: ServicePartOptions): PartSpec {
@@ -48,17 +42,14 @@ export function servicePart(options: ServicePartOptions): PartSpec {
     name: name satisfies PartName,
     logFile: paths.logs[name],
     graceMs: options.drainMs + closeMs,
-    launch: () => {
-      const address = options.temporalAddress();
-      // One arena for all threads: glibc's default of many holds 40 MB more and is no faster here.
-      const env = { MALLOC_ARENA_MAX: '1', ...options.env, HERMES_HOME: home };
-      return Promise.resolve({
+    launch: () =>
+      Promise.resolve({
         program: process.execPath,
         args,
-        env: address === null ? env : { ...env, [embeddedTemporalVariable]: address },
+        // One arena for all threads: glibc's default of many holds 40 MB more and is no faster here.
+        env: { MALLOC_ARENA_MAX: '1', ...options.env, HERMES_HOME: home },
         facts: facts(),
-      });
-    },
+      }),
     accepts: (record: PartRecord) => {
       const wanted = facts();
       const same = Object.entries(wanted).every(([key, value]) => record.facts[key] === value);

@@ -3,7 +3,7 @@ import { InFlight } from '../../../src/activities/in-flight.ts';
 
 it('joins work of the same key instead of doing it twice', async () => {
   const flights = new InFlight<number>();
-  let open = (_value: number): void => undefined;
+  let open: (value: number) => void = () => undefined;
   const gate = new Promise<number>((resolve) => (open = resolve));
   let started = 0;
   const work = (): Promise<number> => {
