@@ -1,5 +1,5 @@
 import type { Environment } from './home.ts';
-import { providerInfo, providerTable, type ProviderId } from './provider-ids.ts';
+import { providerInfo, providerTable, type ProviderId } from '../domain/model-providers.ts';
 import type { Config } from './schema.ts';
 import { Secret } from './secret.ts';
 

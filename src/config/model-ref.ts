@@ -1,5 +1,5 @@
 import { editDistance } from './nearest.ts';
-import { isProviderId, providerIds, type ProviderId } from './provider-ids.ts';
+import { isProviderId, providerIds, type ProviderId } from '../domain/model-providers.ts';
 
 /** A model as people write it: `openrouter:vendor/name`, or only a name at the current provider. */
 export type ModelRef =

@@ -1,4 +1,4 @@
-import { providerTable } from './provider-ids.ts';
+import { providerTable } from '../domain/model-providers.ts';
 import { allSettings, type NamedSetting } from './schema.ts';
 
 /** The page docs/configuration.md, made from the schema so that it cannot say anything else. */

@@ -6,7 +6,7 @@ import { api, service } from './sections/service.ts';
 import { temporal } from './sections/temporal.ts';
 import { terminal } from './sections/terminal.ts';
 import { nearest, nearestKey } from './nearest.ts';
-import { isProviderId, providerIds, type ProviderId } from './provider-ids.ts';
+import { isProviderId, providerIds, type ProviderId } from '../domain/model-providers.ts';
 import type { Setting } from './setting.ts';
 
 /** Every section and its keys, in the order in which they are listed. */

@@ -1,5 +1,5 @@
 import type { LoadedConfig } from './load.ts';
-import type { ProviderId } from './provider-ids.ts';
+import type { ProviderId } from '../domain/model-providers.ts';
 import type { Secret } from './secret.ts';
 import type { Change } from './write.ts';
 

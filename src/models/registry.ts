@@ -1,42 +1,30 @@
+import {
+  isProviderId,
+  providerIds,
+  providerInfo,
+  type ModelProviderInfo,
+  type ProviderId,
+} from '../domain/model-providers.ts';
 import { PortError } from '../lib/port-error.ts';
 import { createDemoProvider } from './demo.ts';
 import { createOpenAiCompatible, type WarmableProvider } from './openai-compatible.ts';
 import type { Quirks } from './openai-request.ts';
 
-/** What the adapter must know of an endpoint beside its address. */
-export interface ProviderEntry {
-  readonly id: string;
-  /** Null: the person names it, or there is none. */
-  readonly baseUrl: string | null;
-  /** Variables a key is looked for in; the first one is named when it is missing. */
-  readonly keyEnv: readonly string[];
-  readonly needsKey: boolean;
-  /** Null: depends on what is installed there. */
-  readonly defaultModel: string | null;
+/** What the adapter must know of an endpoint beside the facts of the table; most need nothing. */
+interface Oddities {
   readonly quirks?: Quirks;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const title = { 'x-title': 'Hermes on Temporal' };
-
 // One provider, one line.
 // prettier-ignore
-const entries: readonly ProviderEntry[] = [
-  { id: 'openai', baseUrl: 'https://api.openai.com/v1', keyEnv: ['OPENAI_API_KEY'], needsKey: true, defaultModel: 'gpt-5-mini', quirks: { maxTokensField: 'max_completion_tokens' } },
-  { id: 'openrouter', baseUrl: 'https://openrouter.ai/api/v1', keyEnv: ['OPENROUTER_API_KEY'], needsKey: true, defaultModel: 'openrouter/auto', quirks: { cacheControl: true, extraBody: { usage: { include: true } } }, headers: title },
-  { id: 'nous', baseUrl: 'https://inference-api.nousresearch.com/v1', keyEnv: ['NOUS_API_KEY'], needsKey: true, defaultModel: 'Hermes-4-405B' },
-  { id: 'zai', baseUrl: 'https://api.z.ai/api/paas/v4', keyEnv: ['GLM_API_KEY', 'ZAI_API_KEY', 'Z_AI_API_KEY'], needsKey: true, defaultModel: 'glm-4.6' },
-  { id: 'kimi', baseUrl: 'https://api.moonshot.ai/v1', keyEnv: ['KIMI_API_KEY', 'MOONSHOT_API_KEY'], needsKey: true, defaultModel: 'kimi-k2-turbo-preview', quirks: { reasoningPlaceholder: true } },
-  { id: 'minimax', baseUrl: 'https://api.minimax.io/v1', keyEnv: ['MINIMAX_API_KEY'], needsKey: true, defaultModel: 'MiniMax-M2' },
-  { id: 'anthropic', baseUrl: 'https://api.anthropic.com/v1', keyEnv: ['ANTHROPIC_API_KEY'], needsKey: true, defaultModel: 'claude-sonnet-4-5' },
-  { id: 'ollama', baseUrl: 'http://127.0.0.1:11434/v1', keyEnv: [], needsKey: false, defaultModel: null },
-  { id: 'lmstudio', baseUrl: 'http://127.0.0.1:1234/v1', keyEnv: [], needsKey: false, defaultModel: null },
-  { id: 'custom', baseUrl: null, keyEnv: [], needsKey: false, defaultModel: null },
-  { id: 'demo', baseUrl: null, keyEnv: [], needsKey: false, defaultModel: 'demo' },
-];
+const oddities: Readonly<Partial<Record<ProviderId, Oddities>>> = {
+  openai: { quirks: { maxTokensField: 'max_completion_tokens' } },
+  openrouter: { quirks: { cacheControl: true, extraBody: { usage: { include: true } } }, headers: { 'x-title': 'Hermes on Temporal' } },
+  kimi: { quirks: { reasoningPlaceholder: true } },
+};
 
-/** Every provider, in the order in which keys are looked for. */
-export const providerEntries = entries;
+export type ProviderEntry = ModelProviderInfo & Oddities;
 
 /** How a provider is reached in this installation. */
 export interface ProviderSettings {
@@ -47,11 +35,10 @@ export interface ProviderSettings {
   readonly stallTimeoutMs?: number;
 }
 
-/** @throws PortError `Model.NotConfigured` for an id that is not in the registry; names those that are. */
+/** @throws PortError `Model.NotConfigured` for an id that is not in the table; names those that are. */
 export function providerEntry(id: string): ProviderEntry {
-  const entry = entries.find((candidate) => candidate.id === id);
-  if (entry) return entry;
-  const known = entries.map((candidate) => candidate.id).join(', ');
+  if (isProviderId(id)) return { ...providerInfo(id), ...oddities[id] };
+  const known = providerIds.join(', ');
   throw new PortError('Model.NotConfigured', `There is no provider ${id.slice(0, 60)}; there are ${known}.`);
 }
 

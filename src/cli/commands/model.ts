@@ -45,7 +45,7 @@ async function show(json: boolean): Promise<void> {
   const [{ loadConfig }, { chooseModel }, { providerInfo }] = await Promise.all([
     import('../../config/load.ts'),
     import('../../config/model-choice.ts'),
-    import('../../config/provider-ids.ts'),
+    import('../../domain/model-providers.ts'),
   ]);
   const { config } = loadConfig({ home: hermesHome(process.env), env: process.env });
   const { provider, name, baseUrl, apiKeyFrom, how } = chooseModel(config, process.env);

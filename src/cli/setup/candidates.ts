@@ -1,6 +1,6 @@
 import type { Environment } from '../../config/home.ts';
 import { providerAccess } from '../../config/model-choice.ts';
-import { providerTable, type ProviderId } from '../../config/provider-ids.ts';
+import { providerTable, type ProviderId } from '../../domain/model-providers.ts';
 import type { Config } from '../../config/schema.ts';
 import { probeProvider } from './probe.ts';
 

@@ -3,7 +3,13 @@ import { checkText } from '../../config/check-value.ts';
 import { describeProblem, loadConfig, type LoadedConfig } from '../../config/load.ts';
 import { providerAccess } from '../../config/model-choice.ts';
 import { nearest } from '../../config/nearest.ts';
-import { isProviderId, providerIds, providerInfo, providerTable, type ProviderId } from '../../config/provider-ids.ts';
+import {
+  isProviderId,
+  providerIds,
+  providerInfo,
+  providerTable,
+  type ProviderId,
+} from '../../domain/model-providers.ts';
 import { switchModel } from '../../config/switch-model.ts';
 import { Secret } from '../../config/secret.ts';
 import { changeConfig } from '../../config/write.ts';

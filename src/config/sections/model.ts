@@ -1,4 +1,4 @@
-import { providerIds } from '../provider-ids.ts';
+import { providerIds } from '../../domain/model-providers.ts';
 import { parseModelRef } from '../model-ref.ts';
 import { amount, choice, list, maxTimerMs, secret, text, url, whole } from '../setting.ts';
 import * as z from 'zod';

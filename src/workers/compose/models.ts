@@ -1,7 +1,7 @@
 import type { ModelGateway } from '../../activities/deps.ts';
 import { chooseModel, providerAccess } from '../../config/model-choice.ts';
 import { parseModelRef } from '../../config/model-ref.ts';
-import type { ProviderId } from '../../config/provider-ids.ts';
+import type { ProviderId } from '../../domain/model-providers.ts';
 import type { Config } from '../../config/schema.ts';
 import type { ModelList } from '../../contracts/api.ts';
 import { PortError } from '../../lib/port-error.ts';

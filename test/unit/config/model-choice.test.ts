@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig, type LoadedConfig } from '../../../src/config/load.ts';
 import { chooseModel, providerAccess, type ModelChoice } from '../../../src/config/model-choice.ts';
 import { parseModelRef } from '../../../src/config/model-ref.ts';
-import { providerTable } from '../../../src/config/provider-ids.ts';
+import { providerTable } from '../../../src/domain/model-providers.ts';
 import { Secret } from '../../../src/config/secret.ts';
 import { switchModel } from '../../../src/config/switch-model.ts';
 import { changeConfig } from '../../../src/config/write.ts';
