@@ -49,6 +49,8 @@ export interface InboundEnvelope {
   readonly busyMode?: BusyMode;
   /** First words, for the person who looks at the workflow. */
   readonly preview: string;
+  /** Name of the model that will answer, as far as the sender knows; for the same person. */
+  readonly model?: string;
   /** Where the answer must be pushed to; absent for clients that read it from the store. */
   readonly replyTo?: ReplyAddress;
 }

@@ -31,6 +31,8 @@ export interface ConversationClientOptions {
   readonly taskQueue: string;
   readonly personId: string;
   readonly settings: () => Omit<ConversationSettings, 'searchAttributes'>;
+  /** The model that will answer, for the summaries a person reads. */
+  readonly describeModel?: () => { readonly model: string };
 }
 
 /**
@@ -68,7 +70,9 @@ export function createTemporalConversationClient(options: ConversationClientOpti
             args: [input],
             signal: messageNames.inbound,
             // The person's setting may have changed since the workflow started; each message carries today's.
-            signalArgs: [{ ...envelope, busyMode: envelope.busyMode ?? input.settings.busyMode }],
+            signalArgs: [
+              { ...envelope, busyMode: envelope.busyMode ?? input.settings.busyMode, ...options.describeModel?.() },
+            ],
             workflowTaskTimeout: workflowTaskTimeoutMs,
             staticSummary: start?.title ?? envelope.preview,
             memo: { person: options.personId, platform: envelope.platform },

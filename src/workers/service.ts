@@ -9,6 +9,7 @@ import type { StreamBus } from '../stream/bus.ts';
 import { composeActivities } from './compose/activities.ts';
 import { createModels, type Models } from './compose/models.ts';
 import { promptSize } from './compose/prompt-size.ts';
+import { createTerminals } from './compose/terminal.ts';
 import type { Core } from './core.ts';
 import { listenSomewhere } from './listen.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
@@ -61,13 +62,12 @@ export function createService(core: Core, role: Role): Service {
         writeRunFile(run.gateway, { pid: process.pid });
       }
       if (role !== 'gateway') {
-        worker = startWorkerPart(
-          core,
-          link,
-          composeActivities(core, { bus: bus.bus, models, draining: draining.signal }),
-        );
+        const terminals = createTerminals(core);
+        const parts = { bus: bus.bus, models, terminals, draining: draining.signal };
+        worker = startWorkerPart(core, link, composeActivities(core, parts));
         await models.warmUp();
         await worker.ready;
+        terminals.keepClean(draining.signal);
         writeRunFile(run.worker, { pid: process.pid });
       }
       core.log.info({ role, version, pid: process.pid }, 'ready');
@@ -103,6 +103,7 @@ function createGateway(
     taskQueue: source.current().temporal.taskQueue,
     personId: ownerId,
     settings: () => conversationSettings(core),
+    describeModel: () => ({ model: parts.models.gateway.describe(null).label }),
   });
   const relay = createRelay({ store, client, log, redact, intervalMs: 2_000 });
   const submit = createSubmit({ store, relay, bus: parts.bus, personId: ownerId, log });

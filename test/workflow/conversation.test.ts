@@ -321,6 +321,7 @@ it('shows title, state and summaries to whoever looks at the workflow', async ()
   );
   expect(summaries).toContain('"run_command: npm test"');
   expect(summaries).toContain('"invokeModel step 1"');
+  expect(summaries).toContain('"invokeModel test step 2"');
 });
 
 describe('stopping', () => {

@@ -4,9 +4,6 @@ import { homePaths } from '../../config/home.ts';
 import type { PartName, PartRecord, PartSpec } from './part.ts';
 import { readJson, removeRunFile } from './run-files.ts';
 
-/** What one service process does: everything, or one half of a split service. */
-type ServiceRole = 'all' | 'worker' | 'gateway';
-
 export const serviceRoles = { service: 'all', worker: 'worker', gateway: 'gateway' } as const;
 
 export interface ServicePartOptions {

@@ -13,13 +13,13 @@ export const storeOptions: ActivityOptions = {
  * A model step. How often a vendor's error is tried again is decided where the error is known (activities/failure.ts);
  * a worker that died is always tried again.
  */
-export function modelOptions(heartbeatTimeoutMs: number, summary: string): ActivityOptions {
+export function modelOptions(heartbeatTimeoutMs: number, summary: readonly string[]): ActivityOptions {
   return {
     startToCloseTimeout: '2h',
     heartbeatTimeout: heartbeatTimeoutMs,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry: retryFast,
-    summary,
+    summary: summary.filter((word) => word !== '').join(' '),
   };
 }
 

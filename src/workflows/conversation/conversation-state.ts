@@ -41,6 +41,8 @@ export class ConversationState {
   settings: ConversationSettings;
   title: string;
   usage: UsageTotals;
+  /** Name of the model, for summaries; empty until somebody says it. */
+  model = '';
   current: TurnProgress | null = null;
   /** Ends once nothing is left to do. */
   closing: boolean;
@@ -76,6 +78,7 @@ export class ConversationState {
     this.seen.push(envelope.inboundId);
     if (this.seen.length > seenLimit) this.seen.splice(0, this.seen.length - seenLimit);
     this.queue.push(envelope);
+    if (envelope.model !== undefined) this.model = envelope.model;
     const mode = this.modeOf(envelope);
     if (this.current === null) return { interrupt: false };
     if (mode !== 'queue') this.refuseWhatWaits();

@@ -92,7 +92,7 @@ export class Turn {
       progress.phase = 'thinking';
       showDetails(state);
       const { invokeModel } = proxyActivities<ConversationActivities>(
-        modelOptions(state.settings.heartbeatTimeoutMs, `invokeModel step ${String(progress.step)}`),
+        modelOptions(state.settings.heartbeatTimeoutMs, ['invokeModel', state.model, `step ${String(progress.step)}`]),
       );
       const outcome = await invokeModel({
         conversationId: state.conversationId,
@@ -111,6 +111,7 @@ export class Turn {
       if ('usage' in outcome) {
         progress.steps += 1;
         progress.usage = addUsage(progress.usage, outcome.usage);
+        if (outcome.usage.model !== '') state.model = outcome.usage.model;
       }
       if (outcome.kind !== 'budget') return outcome;
       const decision = await this.waitFor(outcome.approvalId, outcome.title, 'budget');
