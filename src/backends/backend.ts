@@ -14,6 +14,11 @@ export interface Backend {
   describe(handle: EnvironmentHandle): Promise<EnvironmentDescription>;
   /** Opens the session side. Cheap; may be called for every command. */
   connect(handle: EnvironmentHandle): Promise<TerminalSession>;
+  /**
+   * Forgets runs that ended more than `olderThanMs` ago, in all environments; never a running one. Resolves with how many.
+   * Absent where run records go with their environment.
+   */
+  sweep?(options: { olderThanMs: number }): Promise<number>;
 }
 
 export interface EnvironmentHandle {

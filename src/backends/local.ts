@@ -20,7 +20,6 @@ export interface LocalBackendOptions {
 }
 
 export interface LocalBackend extends Backend {
-  /** Forgets runs that ended more than `olderThanMs` ago, in all environments; never a running one. Says how many. */
   sweep(options: { olderThanMs: number }): Promise<number>;
 }
 

@@ -4,23 +4,27 @@ import type { ToolDeps } from '../../tools/tool-deps.ts';
 import { expandHome } from '../../config/home.ts';
 import type { Core } from '../core.ts';
 import type { Models } from './models.ts';
-import { createTerminals } from './terminal.ts';
+import type { Terminals } from './terminal.ts';
 import { createToolRegistry } from '../../tools/registry.ts';
 
 /** Fills in what activities need. */
 export function composeActivities(
   core: Core,
-  parts: { readonly bus: StreamBus; readonly models: Models; readonly draining: AbortSignal },
+  parts: {
+    readonly bus: StreamBus;
+    readonly models: Models;
+    readonly terminals: Terminals;
+    readonly draining: AbortSignal;
+  },
 ): ActivityDeps {
   const { store, redact, log } = core;
-  const terminals = createTerminals(core);
   return {
     store,
     bus: parts.bus,
     models: parts.models.gateway,
     tools: createToolRegistry(),
     toolDeps: () => toolDeps(core),
-    openTerminal: (who) => terminals.open(who),
+    openTerminal: (who) => parts.terminals.open(who),
     settings: () => agentSettings(core),
     outbound: noPlatforms,
     draining: parts.draining,
