@@ -15,10 +15,10 @@ export function renderDetails(title: string, snapshot: ConversationSnapshot): st
     `**${phaseWords(snapshot)}** · ${String(snapshot.usage.inputTokens + snapshot.usage.outputTokens)} tokens · $${snapshot.usage.costUsd.toFixed(4)}`,
   ];
   if (snapshot.waiting.length > 0) {
-    lines.push('', 'Waiting for you:', ...snapshot.waiting.map((one) => `- ${one.title} (\`${one.approvalId}\`)`));
+    lines.push('', 'Waiting for you:', '', ...snapshot.waiting.map((one) => `- ${one.title} (\`${one.approvalId}\`)`));
   }
   if (snapshot.queue.length > 0) {
-    lines.push('', 'Queued messages:', ...snapshot.queue.map((one) => `- ${one.preview} _(${one.platform})_`));
+    lines.push('', 'Queued messages:', '', ...snapshot.queue.map((one) => `- ${one.preview} _(${one.platform})_`));
   }
   return lines.join('\n');
 }
