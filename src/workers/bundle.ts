@@ -1,8 +1,9 @@
 /** Build step: bundles the workflows once, so that no worker has to at its start. `node dist/workers/bundle.js` */
 import { writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
+import { bundlePath } from './bundle-path.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -30,9 +31,7 @@ function none(): void {
   // The bundler's progress is of no use to a person.
 }
 
-/** Where the built bundle lies. */
-export const bundlePath = here('../workflow-bundle.js');
-
-if (process.argv[1] !== undefined && import.meta.url.endsWith('/dist/workers/bundle.js')) {
+// Loaded by a worker this file must do nothing by itself: bundling costs two seconds and a hundred megabytes.
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   await writeFile(bundlePath, await bundleWorkflows());
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
-import { bundlePath, bundleWorkflows } from './bundle.ts';
+import { bundlePath } from './bundle-path.ts';
 import type { Core } from './core.ts';
 import { createWorker } from './run-worker.ts';
 import type { TemporalLink } from './temporal-link.ts';
@@ -69,5 +69,7 @@ export function startWorkerPart(core: Core, link: Promise<TemporalLink>, deps: A
 /** The bundle the build has made; a checkout that was not built makes its own. */
 async function loadBundle(): Promise<WorkflowBundleOption> {
   if (existsSync(bundlePath)) return { codePath: bundlePath };
+  // Loaded only here: the bundler is large.
+  const { bundleWorkflows } = await import('./bundle.ts');
   return { code: await bundleWorkflows() };
 }
