@@ -1,5 +1,3 @@
-import type { PortError } from '../lib/port-error.ts';
-
 /** One entry of a transcript as a model sees it. */
 export type ModelMessage =
   | { readonly role: 'user'; readonly text: string }
@@ -66,7 +64,7 @@ export interface ModelDescription {
  * One way to reach language models.
  * Contract of `generate`: runs a model at most once and never retries (a request refused for a field the server does not
  * know may be put again without it, since nothing has run); aborting `signal` aborts the request and
- * rejects with the signal's reason; every other failure is a {@link PortError} with a `Model.*` code.
+ * rejects with the signal's reason; every other failure is a PortError with a `Model.*` code.
  */
 export interface ModelProvider {
   readonly id: string;
