@@ -20,16 +20,27 @@ export async function startRun(
   const folder = store.runFolder(spec.key);
   const sessionFolder = store.sessionFolder(spec.sessionKey);
   const text = specText(spec, { sessionFolder, defaultCwd, shell, cwd: spec.cwd });
-  await store.ready();
-  await host.makeFolders([`${folder}/next`, `${sessionFolder}/runs`]);
-  await host.createFile(`${sessionFolder}/runs/${safeName(spec.key)}`, '');
-  if (!(await host.createFile(`${folder}/spec`, text))) {
-    const known = await store.observe(spec.key);
-    if (known.records.claimed !== null) return known.state;
-  }
   const logPath = `${folder}/supervisor.log`;
-  const launched = await host.launch(`${scripts}/supervise.sh`, [scripts, folder], logPath);
-  return claimedState(store, spec.key, launched, logPath);
+  await store.ready();
+  try {
+    await host.makeFolders([`${folder}/next`, `${sessionFolder}/runs`]);
+    await host.createFile(`${sessionFolder}/runs/${safeName(spec.key)}`, '');
+    const fresh = await host.createFile(`${folder}/spec`, text);
+    const claimed = fresh ? null : await claimedAlready(store, spec.key);
+    if (claimed !== null) return claimed;
+    const launched = await host.launch(`${scripts}/supervise.sh`, [scripts, folder], logPath);
+    return await claimedState(store, spec.key, launched, logPath);
+  } catch (error) {
+    // A run that ends at this very moment clears its folders away under us; then it has been started all the same.
+    const claimed = await claimedAlready(store, spec.key);
+    if (claimed === null) throw error;
+    return claimed;
+  }
+}
+
+async function claimedAlready(store: RunStore, key: string): Promise<RunState | null> {
+  const { state, records } = await store.observe(key);
+  return records.claimed === null ? null : state;
 }
 
 /** Waits until somebody, we or another starter, has claimed the run. */

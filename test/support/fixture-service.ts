@@ -13,7 +13,7 @@ const announce = (name: string, value: object): void => {
   files.push(run(name));
 };
 
-note(`started with temporal ${process.env['HERMES_EMBEDDED_TEMPORAL'] ?? 'elsewhere'}`);
+note('started');
 if (existsSync(join(home, 'die-at-once'))) process.exit(3);
 
 if (role !== 'gateway') announce('worker', { pid: process.pid });
