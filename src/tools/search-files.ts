@@ -84,7 +84,7 @@ function contentSearch(args: Input, path: string): string {
   const grepGlob = args.glob === undefined ? '' : ` --include=${shellQuote(args.glob)}`;
   return [
     'if command -v rg >/dev/null 2>&1; then',
-    `rg --line-number --with-filename --no-heading --color=never --max-columns=${String(maxLineChars)} --max-columns-preview --sort=path${rgGlob} -e ${pattern} -- ${place}`,
+    `rg --line-number --with-filename --no-heading --color=never --max-columns=${String(maxLineChars)} --max-columns-preview --sort=path${rgGlob} -g '!node_modules' -g '!.git' -e ${pattern} -- ${place}`,
     'else',
     `grep -rnIHE --exclude-dir=.git --exclude-dir=node_modules${grepGlob} -e ${pattern} -- ${place}`,
     'fi',
