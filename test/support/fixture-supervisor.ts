@@ -11,6 +11,9 @@ await runSupervisor({
   env: process.env,
   report: logLine,
   plan: () => Promise.resolve(JSON.parse(process.env['HERMES_TEST_PLAN'] ?? '') as Plan),
-  service: { script: join(import.meta.dirname, 'fixture-service.ts'), nodeArgs: ['--import', import.meta.resolve('tsx')] },
+  service: {
+    script: join(import.meta.dirname, 'fixture-service.ts'),
+    nodeArgs: ['--import', import.meta.resolve('tsx')],
+  },
   houseKeepingMs: 200,
 });
