@@ -1,19 +1,18 @@
 import type { TerminalSession } from '../backends/backend.ts';
 import type { ReplyAddress } from '../contracts/conversation.ts';
 import type { Budget } from '../domain/budget.ts';
-import type { GenerateControl, ModelAnswer, ModelRequest, RawToolCall, ToolSchema } from '../models/provider.ts';
+import type { GenerateControl, ModelAnswer, ModelRequest } from '../models/provider.ts';
 import type { Store } from '../store/ports.ts';
 import type { StreamBus } from '../stream/bus.ts';
-import type { PlanContext, ToolContext, ToolPlan, ToolResult } from '../tools/define-tool.ts';
+import type { ToolRegistry } from '../tools/registry.ts';
 import type { ToolDeps } from '../tools/tool-deps.ts';
-import type { EffectClass } from '../domain/effect.ts';
 
 /** Everything activities may touch; the composition root of the worker fills it in. */
 export interface ActivityDeps {
   readonly store: Store;
   readonly bus: StreamBus;
   readonly models: ModelGateway;
-  readonly tools: ToolBox;
+  readonly tools: ToolRegistry;
   readonly toolDeps: () => ToolDeps;
   readonly openTerminal: (conversation: { conversationId: string; personId: string }) => Promise<TerminalSession>;
   /** Read at every step, so that a change takes effect without a restart. */
@@ -51,25 +50,6 @@ export interface ModelGateway {
   ): Promise<{ readonly answer: ModelAnswer; readonly provider: string; readonly costUsd: number }>;
   /** Room of the model's context in tokens, and the name to show. */
   describe(reference: string | null): { readonly label: string; readonly contextTokens: number };
-}
-
-export type PlannedTool =
-  | {
-      readonly kind: 'planned';
-      readonly name: string;
-      readonly effect: EffectClass;
-      readonly timeoutMs: number;
-      readonly plan: ToolPlan;
-      /** Parsed arguments, for `run`. */
-      readonly input: unknown;
-    }
-  | { readonly kind: 'rejected'; readonly name: string; readonly text: string };
-
-export interface ToolBox {
-  schemas(): readonly ToolSchema[];
-  /** Parses, validates and asks the tool's policy. Never rejects for what the model did wrong. */
-  plan(call: RawToolCall, context: PlanContext): Promise<PlannedTool>;
-  run(name: string, input: unknown, context: ToolContext): Promise<ToolResult & { readonly capChars: number }>;
 }
 
 /** Pushes messages to platforms. */

@@ -5,7 +5,8 @@ import { PortError } from '../lib/port-error.ts';
 import { truncateMiddle } from '../lib/truncate.ts';
 import type { ToolCallRow } from '../store/ports.ts';
 import type { ToolContext } from '../tools/define-tool.ts';
-import type { ActivityDeps, PlannedTool } from './deps.ts';
+import type { PlannedTool } from '../tools/registry.ts';
+import type { ActivityDeps } from './deps.ts';
 import { ActivityStopped } from './heartbeat.ts';
 import { clip } from './plan-calls.ts';
 

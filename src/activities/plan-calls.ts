@@ -3,7 +3,7 @@ import { approvalId, toolCallKey } from '../domain/ids.ts';
 import type { RawToolCall } from '../models/provider.ts';
 import type { NewApproval, PlannedCallRow } from '../store/ports.ts';
 import type { PlanContext } from '../tools/define-tool.ts';
-import type { PlannedTool, ToolBox } from './deps.ts';
+import type { PlannedTool, ToolRegistry } from '../tools/registry.ts';
 
 export interface PlannedStep {
   readonly planned: readonly PlannedCallRow[];
@@ -20,7 +20,7 @@ const maxCallsPerStep = 32;
 export async function planCalls(
   where: { readonly conversationId: string; readonly turn: number; readonly step: number },
   rawCalls: readonly RawToolCall[],
-  tools: ToolBox,
+  tools: ToolRegistry,
   context: PlanContext,
 ): Promise<PlannedStep> {
   const planned: PlannedCallRow[] = [];

@@ -171,10 +171,10 @@ describe('everyday commands', () => {
     expect(judgeCommand(command, { home: '/home/ada' })).toEqual({ decision: 'allow' });
   });
 
-  it.each(['rm -rf src', 'rm -rf /work/app/src', 'cd sub && rm -rf *', 'cd sub && rm -rf ../dist'])(
+  it.each(['rm -rf src', 'rm -rf /srv/app/src', 'cd sub && rm -rf *', 'cd sub && rm -rf ../dist'])(
     'lets %j pass inside a known working directory',
     (command) => {
-      expect(judgeCommand(command, { home: '/home/ada', cwd: '/work/app' }).decision).toBe('allow');
+      expect(judgeCommand(command, { home: '/home/ada', cwd: '/srv/app' }).decision).toBe('allow');
     },
   );
 
