@@ -12,8 +12,12 @@ import type { Setting } from './setting.ts';
 /** Every section and its keys, in the order in which they are listed. */
 export const sections = { model, agent, conversation, terminal, approvals, web, temporal, api, service } as const;
 
-type ValueOf<S> = S extends Setting<infer T> ? T : never;
-type SectionValues<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
+/** A group of keys: settings, and further groups (`terminal.docker`). */
+interface Group {
+  readonly [name: string]: Setting | Group;
+}
+
+type SectionValues<S> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : SectionValues<S[K]> };
 
 type ProviderConfig = SectionValues<typeof provider>;
 
@@ -31,15 +35,9 @@ export interface NamedSetting {
   readonly env: readonly string[];
 }
 
-const fixed: readonly NamedSetting[] = Object.entries(sections).flatMap(([section, keys]) =>
-  Object.entries(keys as Readonly<Record<string, Setting>>).map(([name, setting]) =>
-    named(`${section}.${name}`, setting),
-  ),
-);
+const fixed: readonly NamedSetting[] = flatten(sections, '');
 const perProvider: readonly NamedSetting[] = providerIds.flatMap((id) =>
-  Object.entries(provider as Readonly<Record<string, Setting>>).map(([name, setting]) =>
-    named(`providers.${id}.${name}`, setting),
-  ),
+  flatten(provider as unknown as Group, `providers.${id}.`),
 );
 const byKey = new Map([...fixed, ...perProvider].map((entry) => [entry.key, entry]));
 
@@ -64,7 +62,7 @@ export function suggestKey(key: string): string | null {
   return nearestKey(key, pool ?? (wanted[0] === 'providers' ? [...byKey.keys()] : fixed.map((entry) => entry.key)));
 }
 
-/** True for `model`, `providers` and `providers.openai`: what holds keys and is none itself. */
+/** True for `model`, `terminal.docker` and `providers.openai`: what holds keys and is none itself. */
 export function isGroup(path: string): boolean {
   return groups.has(path);
 }
@@ -73,11 +71,23 @@ function keysUnder(group: string): string[] {
   return [...byKey.keys()].filter((key) => key.startsWith(`${group}.`));
 }
 
-const groups: ReadonlySet<string> = new Set([
-  ...Object.keys(sections),
-  'providers',
-  ...providerIds.map((id) => `providers.${id}`),
-]);
+/** Everything in front of a dot. */
+const groups: ReadonlySet<string> = new Set(
+  [...byKey.keys()].flatMap((key) => {
+    const parts = key.split('.').slice(0, -1);
+    return parts.map((_, index) => parts.slice(0, index + 1).join('.'));
+  }),
+);
+
+function flatten(group: Group, prefix: string): NamedSetting[] {
+  return Object.entries(group).flatMap(([name, value]) =>
+    isSetting(value) ? [named(`${prefix}${name}`, value)] : flatten(value, `${prefix}${name}.`),
+  );
+}
+
+function isSetting(value: Setting | Group): value is Setting {
+  return typeof value['fromText'] === 'function';
+}
 
 function named(key: string, setting: Setting): NamedSetting {
   return { key, setting, env: [envName(key), ...setting.env] };

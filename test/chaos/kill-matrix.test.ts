@@ -121,7 +121,15 @@ describe.each(['worker', 'gateway', 'temporal', 'everything'] as const)('SIGKILL
     const inboundId = newInboundId();
     const { conversationId } = await one.submit({ inboundId, text: 'go', conversation: { new: true } });
     const answering = one.answer(inboundId);
-    await moment.reached(one, effectFile);
+    // Nobody awaits it while the moment is waited for; its failure is told below.
+    answering.catch(() => undefined);
+    try {
+      await moment.reached(one, effectFile);
+    } catch (error) {
+      // A worker that stays held would fail every test after this one.
+      process.kill(one.pid('worker'), 'SIGCONT');
+      throw error;
+    }
 
     await killAndRevive(one, victim);
     const upAt = Date.now();
@@ -134,7 +142,8 @@ describe.each(['worker', 'gateway', 'temporal', 'everything'] as const)('SIGKILL
     expect(readFileSync(effectFile, 'utf8')).toBe('happened\n');
     expect(one.model.requests.length).toBeLessThanOrEqual(moment.maxRequests(victim));
     if (!killsWorker(victim)) expect(one.model.requests.length).toBeLessThanOrEqual(2);
-    expect(tookMs).toBeLessThan(3_000 + moment.ownMs);
+    // By itself and soon; how soon is measured on a quiet machine (docs/performance.md).
+    expect(tookMs).toBeLessThan(10_000 + moment.ownMs);
     expect(turns(one, conversationId)).toEqual([{ turn: 1, state: 'done' }]);
     const next = await one.ask('still there?', { conversation: { id: conversationId } });
     expect(next).toMatchObject({ state: 'done', turn: 2 });
@@ -224,8 +233,15 @@ function turns(installation: Installation, conversationId: string): readonly Rec
 /** Commands of this installation whose end is on record. */
 function endedCommands(): number {
   const runs = join(one.home, 'runs');
-  if (!existsSync(runs)) return 0;
-  return readdirSync(runs, { recursive: true }).filter((name) => String(name).endsWith('/exit')).length;
+  // Not one recursive listing: folders of a run that ends go away while it is read.
+  const folders = list(runs).flatMap((owner) =>
+    list(join(runs, owner, 'runs')).map((run) => join(runs, owner, 'runs', run)),
+  );
+  return folders.filter((folder) => existsSync(join(folder, 'exit'))).length;
+}
+
+function list(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 /** With HERMES_CHAOS_REPORT set, one JSON line per case, for docs/performance.md. */
