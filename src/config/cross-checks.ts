@@ -3,6 +3,19 @@ import type { Config } from './schema.ts';
 
 type PlaceOf = (key: string) => { readonly where: string; readonly line: number | null };
 
+const neededBy: Readonly<Record<Config['terminal']['backend'], readonly string[]>> = {
+  local: [],
+  docker: [],
+  ssh: ['host'],
+  singularity: [],
+  modal: ['tokenId', 'tokenSecret'],
+  daytona: ['apiKey'],
+};
+
+function valueAt(terminal: Config['terminal'], key: string): unknown {
+  return (terminal[terminal.backend] as Readonly<Record<string, unknown>>)[key];
+}
+
 /** Rules that concern two keys at once. */
 export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
   const problems: Problem[] = [];
@@ -33,6 +46,19 @@ export function crossChecks(config: Config, placeOf: PlaceOf): Problem[] {
       'terminal.commandTimeoutMs',
       `terminal.commandTimeoutMs is above terminal.maxCommandTimeoutMs (${limit})`,
     );
+  }
+  // No errors: the agent works with everything else, and the first command says the same.
+  const lacking = neededBy[terminal.backend].filter((key) => valueAt(terminal, key) === null);
+  if (lacking.length > 0) {
+    const keys = lacking.map((key) => `terminal.${terminal.backend}.${key}`).join(' and ');
+    problems.push({
+      kind: 'incomplete',
+      severity: 'warning',
+      ...placeOf('terminal.backend'),
+      key: 'terminal.backend',
+      message: `terminal.backend ${terminal.backend} needs ${keys}`,
+      suggestion: null,
+    });
   }
   if ((temporal.tlsCertFile === null) !== (temporal.tlsKeyFile === null)) {
     // Told at the one that stands alone: it has a line.

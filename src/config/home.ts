@@ -31,12 +31,16 @@ export interface HomePaths {
   readonly secretsFile: string;
   /** Bearer token of the HTTP API; mode 0600. */
   readonly apiTokenFile: string;
+  /** Name of this installation among others that use the same engine or account. */
+  readonly installationFile: string;
   readonly databaseFile: string;
   /** The embedded Temporal server's own database. */
   readonly temporalDatabaseFile: string;
   readonly backupsDir: string;
   /** Run folders of the local backend. */
   readonly runsDir: string;
+  /** What other backends keep on this machine: overlays, images, known host keys. */
+  readonly backendsDir: string;
   /** Fetched programs, the Temporal server above all. */
   readonly binDir: string;
   readonly logsDir: string;
@@ -65,10 +69,12 @@ export function homePaths(home: string): HomePaths {
     configFile: at('config.yaml'),
     secretsFile: at('secrets.yaml'),
     apiTokenFile: at('api-token'),
+    installationFile: at('installation-id'),
     databaseFile: at('hermes.db'),
     temporalDatabaseFile: at('temporal.db'),
     backupsDir: at('backups'),
     runsDir: at('runs'),
+    backendsDir: at('backends'),
     binDir: at('bin'),
     logsDir: at('logs'),
     logs: {

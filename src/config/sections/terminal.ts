@@ -1,8 +1,9 @@
 import { choice, list, maxTimerMs, text, whole } from '../setting.ts';
+import { daytona, docker, local, modal, singularity, ssh } from './terminal-backends.ts';
 import * as z from 'zod';
 
 /** Every kind of machine commands can run on; a test holds it to the backends there are. */
-export const backendIds = ['local'] as const;
+export const backendIds = ['local', 'docker', 'ssh', 'singularity', 'modal', 'daytona'] as const;
 
 export const terminal = {
   backend: choice(backendIds, { default: 'local', description: 'Where commands run.' }),
@@ -28,4 +29,10 @@ export const terminal = {
     accepts: 'a list of names of variables',
     description: 'Variables of the service that commands may see beside the harmless ones. Secrets only if named here.',
   }),
+  local,
+  docker,
+  ssh,
+  singularity,
+  modal,
+  daytona,
 } as const;
