@@ -28,7 +28,7 @@ export function fileError(error: unknown, path: string): PortError {
       return new PortError('Terminal.TooLarge', `Too large: ${path}`, { details, cause: error });
     case 'ENOSPC':
     case 'EDQUOT':
-      return new PortError('Terminal.BackendUnavailable', `The disk is full: ${path}`, { details, cause: error });
+      return new PortError('Terminal.Full', `The disk is full: ${path}`, { details, cause: error });
     default:
       return new PortError('Terminal.BackendUnavailable', `Cannot access ${path} (${code})`, { details, cause: error });
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { chown, lstat, mkdir, open, readdir, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { PortError } from '../lib/port-error.ts';
 import type { FileEntry } from './backend.ts';
 import { codeOf, fileError } from './file-errors.ts';
@@ -57,10 +58,110 @@ async function readRange(file: FileHandle, offset: number, limit: number): Promi
 }
 
 /**
- * Replaces a file by one step: readers see the old content or the new, also after a power cut. Keeps mode and owner;
- * writes through a link. Makes parent folders. Throws Terminal.Denied, NotFound, Invalid.
+ * A whole file as a stream, with its size when it was opened: later growth is not read. Throws like `readLocalFile`, but
+ * never TooLarge; the stream fails with a PortError.
  */
-export async function writeLocalFile(path: string, bytes: Buffer): Promise<void> {
+export async function openLocalFile(path: string): Promise<{ stream: Readable; sizeBytes: number }> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const info = await file.stat();
+      requireRegular(info, path);
+      return { stream: Readable.from(chunksOf(file, info.size, path), { objectMode: false }), sizeBytes: info.size };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+async function* chunksOf(file: FileHandle, sizeBytes: number, path: string): AsyncGenerator<Buffer> {
+  try {
+    for (let at = 0; at < sizeBytes;) {
+      const wanted = Math.min(chunkBytes, sizeBytes - at);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(wanted), 0, wanted, at);
+      if (bytesRead === 0) {
+        throw new PortError('Terminal.BackendUnavailable', `The file became shorter while it was read: ${path}`);
+      }
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } catch (error) {
+    throw fileError(error, path);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Replaces a file by one step: readers see the old content or the new, also after a power cut. Keeps mode and owner;
+ * writes through a link. Makes parent folders. Throws Terminal.Denied, NotFound, Invalid, Full.
+ */
+export function writeLocalFile(path: string, bytes: Buffer): Promise<void> {
+  return replaceFile(path, (file) => file.writeFile(bytes));
+}
+
+/**
+ * Like `writeLocalFile`, from a source of any size. What the source throws and the signal's reason come through as they
+ * are; then the file is as it was.
+ */
+export async function saveLocalFile(
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const failed: { readonly error: unknown }[] = [];
+  const chunks = untilAborted(source, signal, (error) => failed.push({ error }));
+  try {
+    await replaceFile(path, async (file) => {
+      for await (const bytes of chunks) await file.writeFile(bytes);
+    });
+  } catch (error) {
+    throw failed[0] === undefined ? error : failed[0].error;
+  }
+}
+
+/** The source's chunks; ends at an abort also while the source says nothing. Notes what it throws by itself. */
+async function* untilAborted(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+  note: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => {
+      reject(signal?.reason as Error);
+    };
+  });
+  // It may come when nobody waits for a chunk.
+  aborted.catch(() => undefined);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  let ended = false;
+  try {
+    signal?.throwIfAborted();
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done === true) {
+        ended = true;
+        return;
+      }
+      yield next.value;
+    }
+  } catch (error) {
+    note(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    // Not waited for: a generator that hangs in its source would never answer.
+    if (!ended) void iterator.return?.().catch(() => undefined);
+  }
+}
+
+/** Fills a draft beside the file and renames it into place. */
+async function replaceFile(path: string, fill: (file: FileHandle) => Promise<void>): Promise<void> {
   try {
     const target = await linkTarget(path);
     const before = await orUndefined(stat(target));
@@ -70,7 +171,7 @@ export async function writeLocalFile(path: string, bytes: Buffer): Promise<void>
     try {
       const file = await open(draft, 'wx', 0o666);
       try {
-        await file.writeFile(bytes);
+        await fill(file);
         if (before) await file.chmod(before.mode & 0o7777);
         await file.datasync();
         const own = await file.stat();

@@ -1,10 +1,21 @@
-import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import { PortError } from '../lib/port-error.ts';
-import type { Backend, EnvironmentDescription, EnvironmentHandle, TerminalSession } from './backend.ts';
+import type {
+  Backend,
+  BackendCheck,
+  EnvironmentDescription,
+  EnvironmentHandle,
+  InteractiveShell,
+  ScreenOptions,
+  TerminalSession,
+} from './backend.ts';
 import { codeOf, fileError } from './file-errors.ts';
-import { listLocalFiles, readLocalFile, writeLocalFile } from './local-files.ts';
+import { interactiveScript } from './interactive-script.ts';
+import { listLocalFiles, openLocalFile, readLocalFile, saveLocalFile, writeLocalFile } from './local-files.ts';
 import { createLocalHost } from './local-host.ts';
+import { openLocalShell } from './local-shell.ts';
 import { safeName } from './run-layout.ts';
 import { createRunProtocol, type RunProtocol } from './run-protocol.ts';
 
@@ -19,19 +30,21 @@ export interface LocalBackendOptions {
   readonly baseEnv: Readonly<Record<string, string>>;
 }
 
-export interface LocalBackend extends Backend {
-  sweep(options: { olderThanMs: number }): Promise<number>;
+interface Connection {
+  readonly root: string;
+  readonly protocol: RunProtocol;
+  readonly session: TerminalSession;
 }
 
 /**
  * Commands on this machine, as this user. Nothing to hibernate: files and running commands stay as they are.
  * Destroying ends the environment's commands and removes their records, never the person's files.
  */
-export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
-  const connections = new Map<string, { protocol: RunProtocol; session: TerminalSession }>();
+export function createLocalBackend(options: LocalBackendOptions): Backend {
+  const connections = new Map<string, Connection>();
   const folderOf = (environmentId: string) => join(options.runsDir, safeName(environmentId));
 
-  async function open(folder: string) {
+  async function open(folder: string): Promise<Connection | null> {
     const root = await existing(folder);
     if (root === null) {
       connections.delete(folder);
@@ -41,15 +54,31 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
     if (known) return known;
     const host = createLocalHost({ root, env: options.baseEnv });
     const protocol = createRunProtocol(host, { defaultCwd: options.cwd, shell: options.shell });
-    const opened = { protocol, session: sessionOf(protocol, options.baseEnv['HOME'] ?? '/') };
+    const opened = { root, protocol, session: sessionOf(protocol, options.baseEnv['HOME'] ?? '/') };
     connections.set(folder, opened);
     return opened;
   }
 
-  async function create(environmentId: string): Promise<EnvironmentHandle> {
-    if (!isAbsolute(options.cwd) || !(await isDirectory(options.cwd))) {
-      throw new PortError('Terminal.NotFound', `The directory for commands does not exist: ${options.cwd}`);
+  async function requireCwd(): Promise<void> {
+    if (isAbsolute(options.cwd) && (await isDirectory(options.cwd))) return;
+    throw new PortError('Terminal.NotFound', `The directory for commands does not exist: ${options.cwd}`);
+  }
+
+  async function check(): Promise<BackendCheck> {
+    try {
+      await requireCwd();
+      await mkdir(options.runsDir, { recursive: true, mode: 0o700 });
+      await access(options.runsDir, constants.W_OK);
+    } catch (error) {
+      const { code, message } = fileError(error, options.runsDir);
+      const fix = code === 'Terminal.NotFound' ? 'Create it, or set terminal.cwd to one that exists.' : undefined;
+      return { usable: false, detail: message, ...(fix === undefined ? {} : { fix }) };
     }
+    return { usable: true, detail: `this machine, in ${options.cwd}` };
+  }
+
+  async function create(environmentId: string): Promise<EnvironmentHandle> {
+    await requireCwd();
     try {
       await mkdir(folderOf(environmentId), { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -58,12 +87,19 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
     return { environmentId, backend: 'local', state: {} };
   }
 
-  async function connect(handle: EnvironmentHandle): Promise<TerminalSession> {
+  async function connected(handle: EnvironmentHandle): Promise<Connection> {
     const opened = await open(folderOf(handle.environmentId));
-    if (opened) return opened.session;
+    if (opened) return opened;
     throw new PortError('Terminal.SessionLost', 'The environment does not exist (any more).', {
       details: { environmentId: handle.environmentId },
     });
+  }
+
+  async function openShell(handle: EnvironmentHandle, screen: ScreenOptions): Promise<InteractiveShell> {
+    const { root } = await connected(handle);
+    const { sessionKey } = screen;
+    const script = interactiveScript({ root, sessionKey, defaultCwd: options.cwd, shell: options.shell });
+    return openLocalShell(['/bin/sh', '-c', script], options.baseEnv, screen);
   }
 
   async function destroy(handle: EnvironmentHandle): Promise<void> {
@@ -94,13 +130,20 @@ export function createLocalBackend(options: LocalBackendOptions): LocalBackend {
 
   return {
     id: 'local',
+    hibernates: false,
+    check,
     create,
     resume: (handle) => create(handle.environmentId),
     hibernate: (handle) => Promise.resolve(handle),
     destroy,
     describe,
-    connect,
+    connect: async (handle) => (await connected(handle)).session,
+    openShell,
     sweep,
+    close: () => {
+      connections.clear();
+      return Promise.resolve();
+    },
   };
 }
 
@@ -117,6 +160,9 @@ function sessionOf(protocol: RunProtocol, home: string): TerminalSession {
     resolve: (path, { sessionKey }) => resolve(path, sessionKey),
     readFile: async (path, { sessionKey, ...range }) => readLocalFile(await resolve(path, sessionKey), range),
     writeFile: async (path, bytes, { sessionKey }) => writeLocalFile(await resolve(path, sessionKey), bytes),
+    download: async (path, { sessionKey }) => openLocalFile(await resolve(path, sessionKey)),
+    upload: async (path, source, { sessionKey, signal }) =>
+      saveLocalFile(await resolve(path, sessionKey), source, signal),
     listFiles: async (path, { sessionKey }) => listLocalFiles(await resolve(path, sessionKey)),
   };
 }

@@ -51,7 +51,7 @@ export function createTerminals(core: Pick<Core, 'env' | 'paths' | 'source' | 'l
   const sweep = async (): Promise<void> => {
     try {
       const backend = await backendOf(core.source.current());
-      const forgotten = (await backend.sweep?.({ olderThanMs: keepRunsMs })) ?? 0;
+      const forgotten = await backend.sweep({ olderThanMs: keepRunsMs, known: await Promise.all(handles.values()) });
       if (forgotten > 0) core.log.info({ forgotten }, 'old command records removed');
     } catch (error) {
       core.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'old command records stay');
