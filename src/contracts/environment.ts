@@ -24,6 +24,10 @@ export interface EnvironmentSettings {
   readonly idleMs: number;
   readonly heartbeatTimeoutMs: number;
   readonly searchAttributes: boolean;
+  /** Events of one run after which it continues as new. */
+  readonly continueAsNewAfterEvents?: number;
+  /** How often a change is tried before it is given up, and how long it waits before the second try (then doubling). */
+  readonly retry?: { readonly maxAttempts: number; readonly firstDelayMs: number };
 }
 
 export interface EnvironmentInput {
@@ -31,6 +35,37 @@ export interface EnvironmentInput {
   readonly backend: string;
   readonly personId: string;
   readonly settings: EnvironmentSettings;
+  /** Version of this shape; absent on the first. */
+  readonly schemaVersion?: number;
+  /** From the run before; absent on a start, when the workflow asks the store how the environment stands. */
+  readonly carried?: CarriedEnvironment;
+}
+
+export interface EnvironmentLease {
+  readonly holder: string;
+  readonly until: string;
+}
+
+export interface CarriedEnvironment {
+  readonly record: EnvironmentRecord;
+  readonly leases: readonly EnvironmentLease[];
+  /** Since when nobody has held a lease. */
+  readonly idleSince: string;
+  /** It may not be in the phase the record names. */
+  readonly unsure: boolean;
+}
+
+/** What the store knows of an environment. */
+export interface EnvironmentRecord {
+  readonly phase: EnvironmentPhase;
+  readonly handle: EnvironmentHandleJson | null;
+  readonly generation: number;
+  readonly lastWakeMs: number | null;
+  readonly sleptMs: number;
+  readonly sleepingSince: string | null;
+  /** Newest first. */
+  readonly log: readonly string[];
+  readonly failure: { readonly code: string; readonly message: string } | null;
 }
 
 /** Update `acquire`: resolves once it is awake. A holder that asks again prolongs its lease. */
@@ -40,6 +75,8 @@ export interface AcquireRequest {
   readonly leaseMs: number;
   /** The configuration may have changed since the workflow began. */
   readonly settings: EnvironmentSettings;
+  /** The holder could not connect to this generation, so it is not as awake as it seems. */
+  readonly unreachableGeneration?: number;
 }
 export interface AcquireResult {
   readonly handle: EnvironmentHandleJson;
@@ -59,6 +96,10 @@ export interface ReleaseRequest {
 export interface ChangeRequest {
   readonly what: 'wake' | 'hibernate' | 'reset';
   readonly settings: EnvironmentSettings;
+  /** Puts it to sleep although somebody works in it or commands run in it. */
+  readonly force?: boolean;
+  /** Only while it is this generation; another one means that it has been done already. */
+  readonly ifGeneration?: number;
 }
 
 /** Query `snapshot`, and what the API shows. */
@@ -68,7 +109,7 @@ export interface EnvironmentSnapshot {
   readonly personId: string;
   readonly phase: EnvironmentPhase;
   readonly generation: number;
-  readonly leases: readonly { readonly holder: string; readonly until: string }[];
+  readonly leases: readonly EnvironmentLease[];
   readonly lastWakeMs: number | null;
   readonly sleptMs: number;
   readonly sleepingSince: string | null;
@@ -76,3 +117,44 @@ export interface EnvironmentSnapshot {
   readonly log: readonly string[];
   readonly failure: { readonly code: string; readonly message: string } | null;
 }
+
+/** What the environment workflow calls. */
+export interface EnvironmentActivities {
+  /** Null: it was never made. Read only. */
+  loadEnvironment(input: { readonly environmentId: string }): Promise<EnvironmentRecord | null>;
+  /**
+   * Makes, wakes, puts to sleep or removes it, and writes down how that ended. Idempotent; a second attempt goes on from
+   * the newest handle in the store. Its failures are final: the workflow decides what is tried again.
+   */
+  changeEnvironment(input: ChangeEnvironmentInput): Promise<EnvironmentRecord>;
+  /** Whether commands still run in it. Read only. */
+  inspectEnvironment(input: { readonly environmentId: string }): Promise<InspectEnvironmentResult>;
+}
+
+export interface ChangeEnvironmentInput {
+  readonly environmentId: string;
+  readonly personId: string;
+  readonly backend: string;
+  readonly op: 'create' | 'wake' | 'hibernate' | 'destroy';
+}
+
+export interface InspectEnvironmentResult {
+  /** Commands that run, in whichever conversation. */
+  readonly runningCommands: number;
+  /** False when it turned out not to be awake. */
+  readonly awake: boolean;
+}
+
+/** First of the details of a failed change. */
+export interface ChangeFailureDetails {
+  /** Another try may help. */
+  readonly mayPass: boolean;
+  readonly retryAfterMs?: number;
+}
+
+export const environmentMessageNames = {
+  acquire: 'acquire',
+  release: 'release',
+  change: 'change',
+  snapshot: 'snapshot',
+} as const;

@@ -5,6 +5,7 @@ import { approvalRepository } from './approvals.ts';
 import { blobStore } from './blobs.ts';
 import { conversationRepository } from './conversations.ts';
 import { connect, Database } from './database.ts';
+import { environmentRepository } from './environments.ts';
 import { toPortError } from './errors.ts';
 import { idempotencyRepository } from './idempotency.ts';
 import { inboxRepository } from './inbox.ts';
@@ -18,6 +19,7 @@ import { stagedName } from './restore-backup.ts';
 import { allowRuleRepository } from './rules.ts';
 import { conversationSearch } from './search.ts';
 import { stepRepository } from './steps.ts';
+import { terminalUseRepository } from './terminal-uses.ts';
 import { todoStore } from './todos.ts';
 import { toolCallRepository } from './tool-calls.ts';
 import { transcriptRepository } from './transcript.ts';
@@ -67,6 +69,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     search: conversationSearch(database),
     todos: todoStore(database),
     memories: memoryStore(database),
+    environments: environmentRepository(database),
+    terminalUses: terminalUseRepository(database),
     close: () => database.close(),
   };
 }

@@ -15,6 +15,14 @@ export function toolCallRepository(database: Database): ToolCallRepository {
   return {
     get: (callKey) => database.read((sql) => findCall(sql, callKey) ?? null),
     start: (callKey) => database.write((sql) => start(sql, callKey)),
+    postpone: (callKey) =>
+      database.write((sql) => {
+        sql.run(
+          `UPDATE ToolCall SET state = 'planned', attempts = attempts - 1, startedAt = NULL
+           WHERE callKey = :callKey AND state = 'started'`,
+          { callKey },
+        );
+      }),
     finish: (callKey, result) => database.write((sql) => finish(sql, callKey, result)),
     uncertain: (limit) =>
       database.query(async (prisma) => {

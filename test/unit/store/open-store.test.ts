@@ -92,6 +92,8 @@ describe('opening the store', () => {
       Blob: Prisma.BlobScalarFieldEnum,
       TodoList: Prisma.TodoListScalarFieldEnum,
       Memory: Prisma.MemoryScalarFieldEnum,
+      Environment: Prisma.EnvironmentScalarFieldEnum,
+      TerminalUse: Prisma.TerminalUseScalarFieldEnum,
     } satisfies Record<keyof typeof Prisma.ModelName, Record<string, string>>;
     for (const [table, columns] of Object.entries(fields)) {
       // Generated columns are left out here, as they are in the schema.
