@@ -33,6 +33,7 @@ export const failureTypes = {
   'Platform.RecipientGone': { retryable: false },
   'Platform.MessageRejected': { retryable: false },
   'Platform.Authentication': { retryable: false },
+  'Platform.Conflict': { retryable: false },
   'Storage.Unavailable': { retryable: true },
   'Storage.Conflict': { retryable: true },
   'Storage.Damaged': { retryable: false },
