@@ -23,6 +23,8 @@ type Gap =
   | 'hibernation'
   /** A process with an emptied environment that left its group survives. */
   | 'emptied-environment'
+  /** The shell has its tools built in, whatever PATH says (busybox, where it is built so). */
+  | 'tools-by-path'
   /** There is no path that is refused to this user. */
   | 'denied-paths';
 

@@ -4,7 +4,8 @@ import type { Subject } from './conformance.ts';
 const awkward = `it's "x" \\ $HOME \`id\` ; & | * ?\nexport FAKE=1\n\ttab  ü ā 🦉 \r end\n`;
 const quoted = `'${awkward.replaceAll("'", `'\\''`)}'`;
 
-export function sessionFacts({ bench }: Subject): void {
+export function sessionFacts(subject: Subject): void {
+  const { bench } = subject;
   const inSession =
     (sessionKey: string) =>
     (command: string, extra: object = {}) =>
@@ -39,7 +40,7 @@ export function sessionFacts({ bench }: Subject): void {
       expect(text).toBe('unset 2 /nowhere unset\n');
     });
 
-    it('a session whose PATH leads nowhere can be repaired', async () => {
+    it.runIf(subject.has('tools-by-path'))('a session whose PATH leads nowhere can be repaired', async () => {
       const run = inSession('env-4');
       await run('export GOOD="$PATH" PATH=/nowhere');
       expect((await run('ls')).state.exitCode).toBe(127);

@@ -72,8 +72,13 @@ export async function openBench(backend: Backend, environmentId: string): Promis
       return `sh ${path}`;
     },
     async living(pidFile) {
-      // A process that has ended and was not waited for yet has an empty command line.
-      const command = `for p in $(cat ${pidFile}); do [ -n "$(ps -o args= -p $p | grep -v defunct)" ] && echo $p; done; :`;
+      // A process that has ended and was not waited for yet has an empty command line. Busybox's ps cannot be asked for
+      // one process.
+      const command = `for p in $(cat ${pidFile}); do
+  if [ -r /proc/self/cmdline ]; then args=$(tr -d '\\0' 2>/dev/null <"/proc/$p/cmdline")
+  else args=$(ps -o args= -p "$p" | grep -v defunct); fi
+  [ -z "$args" ] || echo "$p"
+done 2>/dev/null`;
       return (await run(command, { sessionKey: 'bench' })).text.split('\n').filter((line) => line !== '');
     },
   };
