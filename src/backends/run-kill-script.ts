@@ -32,14 +32,17 @@ __h_table() {
 }
 # Sets __h_found to the ids of all living processes of the run.
 __h_collect() {
-  __h_found=' ' __h_procs= __h_group=none __h_seeds=
+  __h_found=' ' __h_procs= __h_group=none __h_seeds= __h_relays=
   # A group's number may belong to others once the supervisor no longer holds it.
   if __h_supervised && [ -r "$__h_run/pid" ]; then read -r __h_group <"$__h_run/pid"; fi
   if [ -r /proc/self/environ ]; then
     __h_what="HERMES_RUN=$__h_marker"
     __h_supervised || __h_what="=$__h_marker"
-    __h_seeds=$(grep -lzF -e "$__h_what" /proc/[0-9]*/environ 2>/dev/null)
-    [ $? -lt 2 ] || [ -n "$__h_seeds" ] || __h_seeds=$(grep -lF -e "$__h_what" /proc/[0-9]*/environ 2>/dev/null)
+    __h_relay="HERMES_RELAY=$__h_marker"
+    __h_seeds=$(grep -lzF -e "$__h_what" -e "$__h_relay" /proc/[0-9]*/environ 2>/dev/null)
+    [ $? -lt 2 ] || [ -n "$__h_seeds" ] || __h_seeds=$(grep -lF -e "$__h_what" -e "$__h_relay" /proc/[0-9]*/environ 2>/dev/null)
+    # Their command is asked instead, and they end with it.
+    [ -z "$__h_seeds" ] || __h_relays=$(grep -lF -e "$__h_relay" $__h_seeds /dev/null 2>/dev/null)
     __h_ifs=$IFS
     IFS='
 '
@@ -85,6 +88,7 @@ __h_told=' '
 __h_ask() {
   for __h_p in $__h_found; do
     case $__h_told in *" $__h_p "*) continue ;; esac
+    case $__h_relays in *"/proc/$__h_p/"*) continue ;; esac
     __h_told="$__h_told$__h_p "
     kill -TERM "$__h_p" 2>/dev/null
     kill -CONT "$__h_p" 2>/dev/null

@@ -55,6 +55,12 @@ export function specText(spec: RunSpec, settings: SpecSettings): string {
   if (spec.timeoutMs !== undefined && !(spec.timeoutMs > 0 && Number.isFinite(spec.timeoutMs))) {
     throw new PortError('Terminal.Invalid', `A time-out is a positive number of milliseconds, not ${spec.timeoutMs}.`);
   }
+  if (
+    spec.pty &&
+    ![spec.pty.columns, spec.pty.rows].every((cells) => Number.isInteger(cells) && cells > 0 && cells < 10_000)
+  ) {
+    throw new PortError('Terminal.Invalid', `Not a size for a terminal: ${spec.pty.columns} x ${spec.pty.rows}.`);
+  }
   const header: SpecHeader = {
     key: spec.key,
     sessionKey: spec.sessionKey,
@@ -71,6 +77,7 @@ export function specText(spec: RunSpec, settings: SpecSettings): string {
     `__h_shell=${shellQuote(settings.shell ?? '')}`,
     `__h_timeout=${spec.timeoutMs === undefined ? '' : (spec.timeoutMs / 1000).toFixed(3)}`,
     `__h_stdin=${spec.stdin === true ? '1' : ''}`,
+    `__h_pty=${spec.pty ? shellQuote(`${spec.pty.columns} ${spec.pty.rows}`) : ''}`,
     `__h_env_names=${shellQuote(env.map(([name]) => name).join('\n'))}`,
     `__h_env() {`,
     ...exports,

@@ -2,6 +2,7 @@ import type { TerminalSession } from './backend.ts';
 import type { RunHost } from './run-host.ts';
 import { killRun } from './run-kill.ts';
 import { pollRun } from './run-poll.ts';
+import { createPtyCheck } from './run-pty.ts';
 import { startRun } from './run-start.ts';
 import { writeRunStdin } from './run-stdin.ts';
 import { createRunStore } from './run-store.ts';
@@ -30,8 +31,12 @@ export interface RunProtocol extends Pick<
  */
 export function createRunProtocol(host: RunHost, options: RunProtocolOptions): RunProtocol {
   const store = createRunStore(host, options.defaultCwd);
+  const ptys = createPtyCheck(store);
   return {
-    start: (spec) => startRun(store, spec, options),
+    start: async (spec) => {
+      if (spec.pty) await ptys.require();
+      return startRun(store, spec, options);
+    },
     poll: (key, pollOptions) => pollRun(store, key, pollOptions),
     kill: (key, killOptions = {}) => killRun(store, key, killOptions),
     writeStdin: (key, bytes, stdinOptions = {}) => writeRunStdin(store, key, bytes, stdinOptions),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { killScript } from './run-kill-script.ts';
+import { ptyScript } from './run-pty-script.ts';
 import { clock, identify } from './run-script-parts.ts';
 
 /**
@@ -13,16 +14,20 @@ import { clock, identify } from './run-script-parts.ts';
  *   claimed     `pid startTime bootId startedNs` of the one supervisor; a hard link, so it appears with its content
  *   pid         process (and group) id of the command's shell
  *   output      standard output and error, appended
- *   status      exit status as the command's own shell saw it, and when in microseconds if it can tell; missing when
- *               something else ended that shell
- *   next/       session state to be, moved into the session's folder when the run counts
+ *   next/       all that the command's own shell may write to:
+ *     status      exit status as it saw it, and when in microseconds if it can tell; missing when something else ended it
+ *     state, cwd  session state to be, moved into the session's folder when the run counts
  *   stdin, stdin-holder   FIFO, and the process that keeps it open for writing
  *   killed, timed-out     markers, set before the first signal is sent
  *   exit        `exitCode signal timedOut endedNs`, `-` where there is none; renamed into place
+ *
+ * Between supervisor and command there may be relays: a launcher (a program that runs the command in a sandbox) and
+ * what makes a pseudo-terminal. They carry HERMES_RELAY where the command carries HERMES_RUN, and are not asked to end,
+ * so that they can report how the command did.
  */
 
-const supervise = `# sh supervise.sh SCRIPTS RUN
-__h_scripts=$1 __h_run=$2
+const supervise = `# sh supervise.sh SCRIPTS RUN [LAUNCHER]
+__h_scripts=$1 __h_run=$2 __h_launcher=\${3-}
 ${identify}${clock}
 __h_identify $$
 __h_clock
@@ -67,8 +72,20 @@ __h_program='. "$1/command.sh"; set --; eval "$__h_command"
 __h_name=\${__h_shell##*/}
 __h_begin() {
   exec <&5 5<&- >>"$__h_run/output" 2>&1
-  export HERMES_RUN="$__h_marker" __h_base
-  exec "$@" "$__h_shell" -c "$__h_program" "$__h_name" "$__h_scripts" "$__h_run"
+  export __h_base
+  if [ -z "$__h_launcher$__h_pty" ]; then
+    export HERMES_RUN="$__h_marker"
+    exec "$@" "$__h_shell" -c "$__h_program" "$__h_name" "$__h_scripts" "$__h_run"
+  fi
+  export HERMES_RELAY="$__h_marker"
+  [ -z "$__h_launcher" ] || set -- "$@" /bin/sh "$__h_launcher" "$__h_session" "$__h_run"
+  [ -n "$__h_pty" ] || exec "$@" "$__h_shell" -c "$__h_program" "$__h_name" "$__h_scripts" "$__h_run"
+  export __h_marker __h_shell __h_program __h_name __h_scripts __h_run __h_pty
+  case \${TERM-dumb} in dumb | '')
+    export TERM=xterm-256color __h_base="$__h_base
+export TERM=xterm-256color" ;;
+  esac
+  exec "$@" /bin/sh "$__h_scripts/pty.sh"
 }
 if [ -e "$__h_run/killed" ]; then
   __h_status=143
@@ -95,7 +112,7 @@ elif [ -n "$__h_watch" ]; then
 fi
 [ -z "$__h_holder" ] || kill "$__h_holder" 2>/dev/null
 __h_code=$__h_status __h_signal=- __h_own= __h_ended=
-[ -r "$__h_run/status" ] && read -r __h_own __h_ended <"$__h_run/status"
+[ -r "$__h_run/next/status" ] && read -r __h_own __h_ended <"$__h_run/next/status"
 # A shell reports death by signal as 128 + n, and so may a command that exits with such a code by itself.
 if [ "$__h_status" -gt 128 ] && [ "$__h_status" -le 192 ] && [ "$__h_own" != "$__h_status" ]; then
   __h_signal=$(kill -l "$__h_status" 2>/dev/null) && __h_code=- __h_signal=SIG\${__h_signal#SIG} || __h_signal=-
@@ -104,7 +121,10 @@ fi
 if [ -e "$__h_run/next/cwd" ] && ! [ -e "$__h_run/killed" ] && [ $__h_timed_out = 0 ]; then
   __h_generation
   # Another run of the session that ended meanwhile has the say.
-  [ "$__h_gen" != "$__h_gen_before" ] || mv "$__h_run/next/state" "$__h_run/next/cwd" "$__h_session/"
+  if [ "$__h_gen" = "$__h_gen_before" ] && mv "$__h_run/next/state" "$__h_run/next/cwd" "$__h_run/"; then
+    # Looked at where the command cannot change them: a link would show others what it leads to.
+    [ -h "$__h_run/state" ] || [ -h "$__h_run/cwd" ] || mv "$__h_run/state" "$__h_run/cwd" "$__h_session/"
+  fi
 fi
 case $__h_ended in
   *[!0-9]*) __h_clock ;;
@@ -123,7 +143,8 @@ rm -rf "$__h_run/next" "$__h_run/stdin" "$__h_run/stdin-holder" "$__h_run/claim.
 /** Sourced by the command's shell before the command: session state in, record and session state out. */
 const command = `
 __h_scripts=$1 __h_run=$2
-printf '%s\\n' "$$" >"$__h_run/pid"
+# A launcher has written it: in a process space of its own, this shell's number means nothing outside.
+[ -e "$__h_run/pid" ] || printf '%s\\n' "$$" >"$__h_run/pid"
 __h_b=$__h_base
 unset __h_base
 . "$__h_run/spec"
@@ -153,7 +174,7 @@ __h_end() {
   set +eux
   unset -f printf exit 2>/dev/null
   __h_ended=\${EPOCHREALTIME-}
-  printf '%s %s\\n' "$1" "\${__h_ended%[.,]*}\${__h_ended#*[.,]}" >"$__h_run/status"
+  printf '%s %s\\n' "$1" "\${__h_ended%[.,]*}\${__h_ended#*[.,]}" >"$__h_run/next/status"
   # Most commands change nothing, and need no process to find out what.
   [ "$PWD" != "$__h_from" ] || [ "$(export -p)" != "$__h_was" ] || exit "$1"
   __h_base=$__h_b PWD=$PWD OLDPWD=\${OLDPWD-} /bin/sh "$__h_scripts/save.sh" "$__h_run"
@@ -260,6 +281,7 @@ export const runScripts: Readonly<Record<string, string>> = {
   'command.sh': command,
   'save.sh': save,
   'watch.sh': watch,
+  'pty.sh': ptyScript,
   'kill.sh': killScript,
 };
 

@@ -5,6 +5,7 @@ import { filesFacts } from './facts-files.ts';
 import { killFacts } from './facts-kill.ts';
 import { lifecycleFacts } from './facts-lifecycle.ts';
 import { onceFacts } from './facts-once.ts';
+import { ptyFacts } from './facts-pty.ts';
 import { resultFacts } from './facts-results.ts';
 import { sessionFacts } from './facts-sessions.ts';
 
@@ -13,6 +14,7 @@ const groups = {
   sessions: sessionFacts,
   kill: killFacts,
   once: onceFacts,
+  pty: ptyFacts,
   files: filesFacts,
   lifecycle: lifecycleFacts,
 };
@@ -26,7 +28,9 @@ type Gap =
   /** The shell has its tools built in, whatever PATH says (busybox, where it is built so). */
   | 'tools-by-path'
   /** There is no path that is refused to this user. */
-  | 'denied-paths';
+  | 'denied-paths'
+  /** Nothing to make a pseudo-terminal with (neither util-linux `script` nor python3). */
+  | 'pty';
 
 export interface BackendUnderTest {
   readonly name: string;

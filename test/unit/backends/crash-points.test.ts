@@ -1,4 +1,13 @@
-import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -138,6 +147,8 @@ describe('what is on disk', () => {
     protocol = protocolOn(host);
     await protocol.start({ key: 'k', sessionKey: 's', command: 'export NEW="seen $(printf %.4s "$TOKEN")"; cd /' });
     await ended('k');
+    // The supervisor is still tidying up after the record.
+    await expect.poll(() => existsSync(join(folderOf('k_'), 'next'))).toBe(false);
     const texts = readdirSync(home, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
