@@ -1,11 +1,20 @@
 import type { ReplyAddress } from '../contracts/conversation.ts';
-import type { ConnectionState, PlatformConnection, PlatformDescriptor } from './platforms/platform.ts';
+import type { ConnectionState, PlatformConnection, PlatformDescriptor, SettingValues } from './platforms/platform.ts';
 
 /** The accounts that are configured and enabled, connected or not; what inbound and outbound look them up in. */
 export interface Accounts {
   /** Undefined for an account that is not enabled (any more). */
   get(accountId: string): OpenAccount | undefined;
   list(): readonly AccountReport[];
+}
+
+/** An account as the configuration has it. */
+export interface ConfiguredAccount {
+  /** `telegram`, `telegram/work`. */
+  readonly id: string;
+  readonly descriptor: PlatformDescriptor;
+  readonly settings: SettingValues<PlatformDescriptor['settings']>;
+  readonly conduct: AccountConduct;
 }
 
 export interface OpenAccount {

@@ -1,0 +1,72 @@
+import type { AccountReport, Accounts, ConfiguredAccount, OpenAccount } from './accounts.ts';
+import { KeptConnection, type ConnectionTimes } from './kept-connection.ts';
+import type { PlatformInbox, PlatformLog } from './platforms/platform.ts';
+
+export interface ConnectionsDeps {
+  /** The enabled accounts; asked again and again, so that a change takes effect without a restart. */
+  accounts(): readonly ConfiguredAccount[];
+  inbox(accountId: string): PlatformInbox;
+  /** What waits in the outbox for an account. */
+  backlog(accountId: string): { readonly waiting: number; readonly ambiguous: number };
+  readonly log: PlatformLog;
+  readonly times?: Partial<ConnectionTimes> & { readonly lookMs?: number };
+}
+
+/** Keeps every enabled account connected, each apart from the others. */
+export interface Connections extends Accounts {
+  start(): void;
+  /** Looks at the configuration now; resolves when what was taken out has been closed. */
+  refresh(): Promise<void>;
+  /** Ends all connections. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export function createConnections(deps: ConnectionsDeps): Connections {
+  const kept = new Map<string, KeptConnection>();
+  let timer: NodeJS.Timeout | null = null;
+  let running: Promise<void> = Promise.resolve();
+
+  const look = async (): Promise<void> => {
+    const wanted = new Map(deps.accounts().map((account) => [account.id, account]));
+    const gone = [...kept].filter(
+      ([id, one]) => wanted.get(id) === undefined || one.fingerprint !== print(wanted.get(id)),
+    );
+    await Promise.all(
+      gone.map(async ([id, one]) => {
+        kept.delete(id);
+        await one.stop();
+      }),
+    );
+    for (const [id, account] of wanted) {
+      if (kept.has(id)) continue;
+      const one = new KeptConnection(account, { ...deps, inbox: deps.inbox(id), fingerprint: print(account) });
+      kept.set(id, one);
+      one.start();
+    }
+  };
+  // One look after another: two at once would both open what neither has yet.
+  const refresh = (): Promise<void> => (running = running.then(look));
+
+  return {
+    start: () => {
+      void refresh();
+      timer ??= setInterval(() => void refresh(), deps.times?.lookMs ?? 2_000);
+      timer.unref();
+    },
+    refresh,
+    stop: async () => {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+      await running;
+      await Promise.all([...kept.values()].map((one) => one.stop()));
+      kept.clear();
+    },
+    get: (accountId): OpenAccount | undefined => kept.get(accountId)?.open(),
+    list: (): readonly AccountReport[] => [...kept].map(([id, one]) => ({ ...one.report(), ...deps.backlog(id) })),
+  };
+}
+
+/** Everything that makes a connection another one; secrets are compared in memory only. */
+function print(account: ConfiguredAccount | undefined): string {
+  return JSON.stringify([account?.settings, account?.conduct]);
+}

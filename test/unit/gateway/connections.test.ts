@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { createConnections } from '../../../src/gateway/connections.ts';
+import type { ConfiguredAccount } from '../../../src/gateway/accounts.ts';
+import type { PlatformConnection, PlatformDescriptor, PlatformInbox } from '../../../src/gateway/platforms/platform.ts';
+import { PortError } from '../../../src/lib/port-error.ts';
+
+/** A platform whose connections do what the test says. */
+class ScriptedPlatform {
+  opened = 0;
+  closed = 0;
+  answersProbes = true;
+  /** How `run` ends; null: with its signal. */
+  failure: unknown = null;
+  inbox: PlatformInbox | null = null;
+
+  account(id: string, token = 'one'): ConfiguredAccount {
+    const descriptor = { id: 'scripted', open: () => Promise.resolve(this.open()) } as unknown as PlatformDescriptor;
+    const conduct = { allow: [], admins: [], groups: [], strangers: 'pair', home: null } as const;
+    return { id, descriptor, settings: { token }, conduct };
+  }
+
+  private open(): PlatformConnection {
+    this.opened += 1;
+    return {
+      run: async (inbox: PlatformInbox, signal: AbortSignal) => {
+        this.inbox = inbox;
+        if (this.failure !== null) throw this.failure as Error;
+        inbox.state('connected');
+        await sleep(1_000_000, undefined, { signal }).catch(() => undefined);
+      },
+      probe: () => (this.answersProbes ? Promise.resolve() : new Promise(() => undefined)),
+      identify: () => Promise.resolve({ id: '1', name: 'agent' }),
+      close: () => {
+        this.closed += 1;
+        return Promise.resolve();
+      },
+    } as unknown as PlatformConnection;
+  }
+}
+
+function connect(accounts: () => readonly ConfiguredAccount[]) {
+  const nothing = () => Promise.resolve(null);
+  const connections = createConnections({
+    accounts,
+    inbox: () =>
+      ({ accept: () => Promise.resolve(), state: () => undefined, load: nothing }) as unknown as PlatformInbox,
+    backlog: () => ({ waiting: 0, ambiguous: 0 }),
+    log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
+    times: { firstPauseMs: 5, longestPauseMs: 20, hopelessPauseMs: 10_000, silenceMs: 30, probeMs: 20, lookMs: 10 },
+  });
+  onTestFinished(() => connections.stop());
+  connections.start();
+  return connections;
+}
+
+async function until(check: () => boolean): Promise<void> {
+  while (!check()) await sleep(2);
+}
+
+it('an account that is enabled is connected, and says its name', async () => {
+  const platform = new ScriptedPlatform();
+  const connections = connect(() => [platform.account('scripted')]);
+  await until(() => connections.list()[0]?.name === 'agent');
+  expect(connections.list()[0]).toMatchObject({ id: 'scripted', state: 'connected', lastError: null });
+  expect(connections.get('scripted')?.connection).toBeDefined();
+  expect(connections.get('other')).toBeUndefined();
+  await connections.stop();
+  expect([platform.opened, platform.closed]).toEqual([1, 1]);
+});
+
+it('one account with a wrong token takes nothing else down, and is not tried in a hurry', async () => {
+  const [wrong, right] = [new ScriptedPlatform(), new ScriptedPlatform()];
+  wrong.failure = new PortError('Platform.Authentication', 'The token is wrong.');
+  const connections = connect(() => [wrong.account('wrong'), right.account('right')]);
+  await until(() => connections.list().some(({ state }) => state === 'failed'));
+  await until(() => connections.list().some(({ state }) => state === 'connected'));
+  await sleep(60);
+  expect(wrong.opened).toBe(1);
+  const report = connections.list().find(({ id }) => id === 'wrong');
+  expect(report?.lastError).toContain('The token is wrong. (Platform.Authentication)');
+});
+
+it('a connection that breaks is made again, ever later', async () => {
+  const platform = new ScriptedPlatform();
+  platform.failure = new Error('socket hang up');
+  const connections = connect(() => [platform.account('scripted')]);
+  await until(() => platform.opened === 3);
+  platform.failure = null;
+  await until(() => connections.list()[0]?.state === 'connected');
+});
+
+it('a connection that is silent and gives no sign of life is made anew', async () => {
+  const platform = new ScriptedPlatform();
+  const connections = connect(() => [platform.account('scripted')]);
+  await until(() => connections.list()[0]?.state === 'connected');
+  await sleep(80);
+  expect(platform.opened).toBe(1);
+  platform.answersProbes = false;
+  await until(() => platform.opened === 2);
+  expect(connections.list()[0]?.lastError).toContain('no sign of life');
+});
+
+it('a changed setting makes a new connection, a disabled account is closed', async () => {
+  const platform = new ScriptedPlatform();
+  let accounts = [platform.account('scripted')];
+  const connections = connect(() => accounts);
+  await until(() => connections.list()[0]?.state === 'connected');
+  accounts = [platform.account('scripted', 'two')];
+  await until(() => platform.opened === 2 && platform.closed === 1);
+  accounts = [];
+  await until(() => platform.closed === 2);
+  expect(connections.list()).toEqual([]);
+});
