@@ -143,7 +143,7 @@ function createLayout({ destination }: Link, { root, cwd }: Pick<EnvironmentsOpt
       home,
       missing,
       root: absolute(root ?? defaultRoot, home, 'terminal.ssh.root'),
-      cwd: absolute(cwd ?? '~', home, 'terminal.ssh.cwd'),
+      cwd: absolute(cwd ?? '~', home, 'terminal.cwd'),
     };
   };
 }

@@ -153,10 +153,10 @@ function parseKey(text: Buffer, path: string, passphrase: string | undefined): P
 function keyProblem(parsed: ParsedKey | Error | undefined, path: string, hasPassphrase: boolean): string {
   const said = parsed instanceof Error ? parsed.message : '';
   if (/no passphrase given/i.test(said)) {
-    return `The key ${path} is locked: hermes config set terminal.ssh.passphrase`;
+    return `The key ${path} is locked: hermes config set terminal.ssh.keyPassphrase`;
   }
   if (hasPassphrase && /passphrase|integrity|decrypt/i.test(said)) {
-    return `The passphrase does not open the key ${path}: hermes config set terminal.ssh.passphrase`;
+    return `The passphrase does not open the key ${path}: hermes config set terminal.ssh.keyPassphrase`;
   }
   if (parsed !== undefined && !(parsed instanceof Error)) {
     return `${path} is a public key; terminal.ssh.keyFile must name the private one.`;

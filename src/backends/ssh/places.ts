@@ -78,7 +78,7 @@ printf 'identity=%s\\n' "$(cat identity)"
 printf 'folder=%s\\n' "$(pwd -P)"`;
   const result = await shell.run(script);
   if (result.exitCode === noWorkingFolder) {
-    const message = `There is no directory ${cwd} on ${destinationName(destination)}: see terminal.ssh.cwd.`;
+    const message = `There is no directory ${cwd} on ${destinationName(destination)}: see terminal.cwd.`;
     throw new PortError('Terminal.NotFound', message, { details: { path: cwd } });
   }
   const place = placeOf(result);
@@ -162,7 +162,7 @@ function folderError({ stderr, exitCode }: ShellResult, destination: Destination
     return new PortError('Terminal.Full', `The disk is full: ${where}. ${said}`, { details });
   }
   if (/permission denied|read-only|not permitted/i.test(said)) {
-    return new PortError('Terminal.Denied', `No right to use ${where}: see terminal.ssh.root. ${said}`, { details });
+    return new PortError('Terminal.Denied', `No right to use ${where}. ${said}`, { details });
   }
   return unavailable(destination, `the folder ${root} cannot be used (exit code ${exitCode}): ${said}`);
 }
