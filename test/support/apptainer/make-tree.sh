@@ -19,4 +19,5 @@ chroot "$stage" apt-get install -y -q --no-install-recommends apptainer squashfs
 rm -rf "$stage"/var/cache/apt/archives/*.deb "$stage"/var/lib/apt/lists/*
 # Root's limits are set through cgroup files then; there is no systemd to ask in the tree.
 sed -i 's/^systemd cgroups = .*/systemd cgroups = no/' "$stage/etc/apptainer/apptainer.conf"
+echo "127.0.0.1 localhost" >"$stage/etc/hosts"
 mv "$stage" "$tree"
