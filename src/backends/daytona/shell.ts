@@ -1,0 +1,88 @@
+import type { Sandbox } from '@daytona/sdk';
+import { PortError } from '../../lib/port-error.ts';
+import type { RemoteShell, ShellResult, ShellRunOptions } from '../remote-shell.ts';
+import { shellQuote } from '../run-layout.ts';
+import type { DaytonaClient } from './client.ts';
+import { unlessAborted, withinLimit } from './wait.ts';
+
+const defaults = { maxOutputBytes: 4 * 1024 * 1024, timeoutMs: 30_000 };
+const marks = { output: '\n:o\n', result: '\n:r\n', end: '\n:e' };
+
+/**
+ * Every script is one request to process/execute: nothing is kept open between two, and a broken connection concerns
+ * one script only. `lost` says what has become of a sandbox that did not run one.
+ */
+export function createDaytonaShell(
+  client: DaytonaClient,
+  sandbox: Sandbox,
+  lost: (error: PortError) => Promise<PortError>,
+): RemoteShell {
+  async function execute(script: string, maxOutputBytes: number, timeoutMs: number): Promise<ShellResult> {
+    // A second more there, so that our own limit is the one that is met.
+    const seconds = Math.ceil(timeoutMs / 1000) + 1;
+    const command = framed(script, maxOutputBytes + 1);
+    let answer;
+    try {
+      answer = await client.ask('command', () =>
+        sandbox.process.executeCommand(command, undefined, undefined, seconds),
+      );
+    } catch (error) {
+      throw PortError.is(error) ? await lost(error) : error;
+    }
+    const result = parseFrame(answer.result);
+    if (result.stdout.length > maxOutputBytes) {
+      throw new PortError('Terminal.TooLarge', `The output is larger than ${maxOutputBytes} bytes.`);
+    }
+    return result;
+  }
+
+  return {
+    run: async (script: string, options: ShellRunOptions = {}) => {
+      const { maxOutputBytes = defaults.maxOutputBytes, timeoutMs = defaults.timeoutMs, signal } = options;
+      signal?.throwIfAborted();
+      const work = withinLimit(execute(script, maxOutputBytes, timeoutMs), timeoutMs, () => {
+        return new PortError('Terminal.OutcomeUnknown', `No answer from Daytona within ${timeoutMs / 1000} s.`);
+      });
+      return unlessAborted(work, signal);
+    },
+    close: () => undefined,
+  };
+}
+
+/**
+ * The daemon gives its shell the command as a script and answers with standard output and error as one text. So the
+ * output goes through base64 between marks, exit code and the end of standard error follow, and what the shell says
+ * itself (a warning about the locale) falls outside.
+ */
+function framed(script: string, mostBytes: number): string {
+  return `exec 3>&1 2>/dev/null
+printf '${escaped(marks.output)}'
+__h_r=$({ { { sh -c ${shellQuote(script)} </dev/null 2>&5 3>&- 4>&- 5>&-; echo $? >&4; } |
+  head -c ${mostBytes} | base64 >&3; } 5>&1 | tail -c 4096 | base64; } 4>&1)
+printf '${escaped(marks.result)}%s${escaped(marks.end)}' "$__h_r"`;
+}
+
+function escaped(mark: string): string {
+  return mark.replaceAll('\n', '\\n');
+}
+
+function parseFrame(text: string): ShellResult {
+  const from = text.indexOf(marks.output);
+  const middle = text.indexOf(marks.result, Math.max(0, from));
+  const end = text.indexOf(marks.end, middle);
+  if (from < 0 || middle < 0 || end < 0) {
+    throw new PortError(
+      'Terminal.OutcomeUnknown',
+      'The command was ended from outside before its result was complete.',
+    );
+  }
+  const [code = '', ...errors] = text.slice(middle + marks.result.length, end).split('\n');
+  if (!/^\d+$/.test(code)) {
+    throw new PortError('Terminal.OutcomeUnknown', 'The command was ended from outside; its exit code is not known.');
+  }
+  return {
+    exitCode: Number(code),
+    stdout: Buffer.from(text.slice(from + marks.output.length, middle), 'base64'),
+    stderr: Buffer.from(errors.join(''), 'base64').toString('utf8'),
+  };
+}
