@@ -1,4 +1,5 @@
-import type { TerminalSession } from '../backends/backend.ts';
+import type { Backend, TerminalSession } from '../backends/backend.ts';
+import type { JsonValue } from '../contracts/json.ts';
 import type { ReplyAddress } from '../contracts/conversation.ts';
 import type { Budget } from '../domain/budget.ts';
 import type { GenerateControl, ModelAnswer, ModelRequest } from '../models/provider.ts';
@@ -14,7 +15,9 @@ export interface ActivityDeps {
   readonly models: ModelGateway;
   readonly tools: ToolRegistry;
   readonly toolDeps: () => ToolDeps;
-  readonly openTerminal: (conversation: { conversationId: string; personId: string }) => Promise<TerminalSession>;
+  readonly terminals: TerminalAccess;
+  /** A backend by its id, as it is configured now. Rejects with a PortError. */
+  readonly backendOf: (id: string) => Promise<Backend>;
   /** Read at every step, so that a change takes effect without a restart. */
   readonly settings: () => AgentSettings;
   readonly outbound: OutboundGateway;
@@ -22,6 +25,35 @@ export interface ActivityDeps {
   readonly draining: AbortSignal;
   readonly redact: (text: string) => string;
   readonly log: ActivityLog;
+}
+
+/** Whose call a terminal is opened for. */
+export interface TerminalCall {
+  readonly conversationId: string;
+  readonly personId: string;
+  readonly turn: number;
+  readonly callKey: string;
+}
+
+/** How calls get at the environment their conversation works in. */
+export interface TerminalAccess {
+  /**
+   * Opens it, awake; it stays so until the call leaves. May take as long as making an environment takes. Rejects with a
+   * PortError `Terminal.*`, which is `Terminal.NeedsDecision` when a person must decide something first.
+   */
+  open(call: TerminalCall): Promise<OpenedTerminal>;
+  /** The call has ended. Never throws; for a call that opened nothing it does nothing. */
+  leave(call: TerminalCall): void;
+  /** The turn has ended: what it held may sleep. Never throws. */
+  endTurn(turn: { readonly conversationId: string; readonly turn: number }): void;
+  /** Carries out what a person has approved of a `Terminal.NeedsDecision`. Idempotent. Rejects with a PortError. */
+  resolveQuestion(call: TerminalCall, details: Readonly<Record<string, JsonValue>>): Promise<void>;
+}
+
+export interface OpenedTerminal {
+  readonly session: TerminalSession;
+  /** Set once per turn, for the first call in a place where the conversation's commands have not run before. */
+  readonly notice?: string;
 }
 
 export interface ActivityLog {

@@ -6,9 +6,11 @@ import { truncateMiddle } from '../lib/truncate.ts';
 import type { ToolCallRow } from '../store/ports.ts';
 import type { ToolContext } from '../tools/define-tool.ts';
 import type { PlannedTool } from '../tools/registry.ts';
-import type { ActivityDeps } from './deps.ts';
+import { CallTerminal } from './call-terminal.ts';
+import type { ActivityDeps, TerminalCall } from './deps.ts';
 import { ActivityStopped } from './heartbeat.ts';
 import { clip } from './plan-calls.ts';
+import { answerTo, askTerminalQuestion, terminalQuestionOf, type TerminalQuestion } from './terminal-question.ts';
 
 const previewChars = 200;
 /** A tool that fails for a reason of its own (an outage, a bug) is tried this often before the model is told. */
@@ -18,6 +20,11 @@ interface Done {
   readonly status: ToolStatus;
   readonly text: string;
   readonly preview?: string;
+}
+
+/** A person must decide something before the call can go on. */
+interface Asked {
+  readonly question: TerminalQuestion;
 }
 
 /**
@@ -35,6 +42,12 @@ export async function executeTool(
   publishStarted(deps, input, before);
   const startedAt = Date.now();
   const done = await decide(deps, input, { before, attempt, signal });
+  if ('question' in done) {
+    const ask = await askTerminalQuestion(deps, input, done.question);
+    // It has done nothing yet, so the next try is its first. One that an earlier try may have begun stays as it is.
+    if (before.state === 'planned') await deps.store.toolCalls.postpone(input.callKey);
+    return { status: 'ask', preview: ask.title, durationMs: 0, ask };
+  }
   const row = await deps.store.toolCalls.finish(input.callKey, {
     status: done.status,
     text: done.text,
@@ -46,11 +59,15 @@ export async function executeTool(
 }
 
 /** A refusal by another message leaves the question open in the store, where it would go on waiting in every list. */
-async function closeQuestion(deps: ActivityDeps, input: ExecuteToolInput): Promise<void> {
-  const id = approvalId(input.callKey);
+async function closeQuestion(
+  deps: ActivityDeps,
+  input: ExecuteToolInput,
+  id: string,
+  reason: string | undefined,
+): Promise<void> {
   const asked = await deps.store.approvals.get(id);
   if (asked?.state !== 'waiting') return;
-  await deps.store.approvals.close(id, input.decision?.answer ?? 'denied');
+  await deps.store.approvals.close(id, reason ?? 'denied');
   const { conversationId, turn } = input;
   deps.bus.publish({ conversationId, turn, kind: 'decided', approvalId: id, decision: 'deny' });
 }
@@ -61,9 +78,9 @@ interface Try {
   readonly signal: AbortSignal;
 }
 
-async function decide(deps: ActivityDeps, input: ExecuteToolInput, one: Try): Promise<Done> {
+async function decide(deps: ActivityDeps, input: ExecuteToolInput, one: Try): Promise<Done | Asked> {
   if (input.decision?.decision === 'deny') {
-    await closeQuestion(deps, input);
+    await closeQuestion(deps, input, approvalId(input.callKey), input.decision.answer);
     const why = input.decision.answer === undefined ? '' : ` Reason: ${input.decision.answer}`;
     return { status: 'denied', text: `The person denied this call.${why}` };
   }
@@ -96,8 +113,38 @@ type PlannedTry = Try & {
   readonly who: { readonly conversationId: string; readonly personId: string };
 };
 
-async function run(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry): Promise<Done> {
+/** Runs the tool; carries out what the person has approved meanwhile and runs it again. */
+async function run(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry): Promise<Done | Asked> {
+  const resolved = new Set<string>();
+  for (;;) {
+    const done = await runOnce(deps, input, one);
+    if (!('question' in done)) return done;
+    const { question } = done;
+    const answer = await answerTo(deps, input, question);
+    if (answer === null) return done;
+    if (!answer.approved) {
+      await closeQuestion(deps, input, question.id, answer.reason);
+      const why = answer.reason === undefined ? '' : ` Reason: ${answer.reason}`;
+      return { status: 'denied', text: `${question.detail} The person was asked and said no.${why}` };
+    }
+    // Asked again right after it was carried out: it does not help, and would go round for ever.
+    if (resolved.has(question.id)) return { status: 'error', text: deps.redact(question.detail) };
+    resolved.add(question.id);
+    try {
+      await deps.terminals.resolveQuestion(callOf(input, one), question.details);
+    } catch (error) {
+      return failed(deps, input, one, error);
+    }
+  }
+}
+
+function callOf(input: ExecuteToolInput, one: PlannedTry): TerminalCall {
+  return { ...one.who, turn: input.turn, callKey: input.callKey };
+}
+
+async function runOnce(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry): Promise<Done | Asked> {
   const stops = watchStops(deps.draining, one.signal, one.before.timeoutMs);
+  const terminal = new CallTerminal(deps, callOf(input, one), [stops.stop, stops.handOver]);
   const context: ToolContext = {
     ...one.who,
     turn: input.turn,
@@ -107,29 +154,42 @@ async function run(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry)
     signal: stops.stop,
     draining: stops.handOver,
     answer: input.decision?.decision === 'answer' ? (input.decision.answer ?? '') : undefined,
-    terminal: () => deps.openTerminal(one.who),
+    terminal: () => terminal.open(),
     deps: deps.toolDeps(),
   };
   try {
     const result = await deps.tools.run(one.planned.name, one.planned.input, context);
-    return { ...(await capped(deps, input, result)), status: result.status };
+    const { text, ...rest } = await capped(deps, input, result);
+    return { ...rest, text: terminal.withNotice(text), status: result.status };
   } catch (error) {
+    const question = terminalQuestionOf(input.callKey, error);
+    if (question !== null) return { question };
     // A stop counts before a hand-over: there may be nobody left who would stop it later.
     if (stoppedBy(one.signal) === 'stopped') {
       return { status: 'cancelled', text: 'Stopped by the person before it finished.' };
     }
     if (stops.handOver.aborted) throw new ActivityStopped('handed-over');
     if (stops.stop.aborted) {
-      return { status: 'timed-out', text: `Gave up after ${String(Math.round(one.before.timeoutMs / 1000))} s.` };
+      const seconds = String(Math.round(one.before.timeoutMs / 1000));
+      return {
+        status: 'timed-out',
+        text: terminal.withNotice(`Gave up after ${seconds} s.${terminal.whatItWaitedFor}`),
+      };
     }
-    const mayPass = !PortError.is(error) || error.retryable;
-    if (mayPass && one.attempt < maxOutageAttempts) throw error;
-    const words = error instanceof Error ? error.message : String(error);
-    deps.log.warn({ ...one.who, callKey: input.callKey, tool: one.planned.name, error: words }, 'tool failed');
-    return { status: 'error', text: deps.redact(`The tool failed: ${words}`) };
+    return failed(deps, input, one, error);
   } finally {
+    terminal.leave();
     stops.release();
   }
+}
+
+/** Throws what another try may mend; the model hears of the rest. */
+function failed(deps: ActivityDeps, input: ExecuteToolInput, one: PlannedTry, error: unknown): Done {
+  const mayPass = !PortError.is(error) || error.retryable;
+  if (mayPass && one.attempt < maxOutageAttempts) throw error;
+  const words = error instanceof Error ? error.message : String(error);
+  deps.log.warn({ ...one.who, callKey: input.callKey, tool: one.planned.name, error: words }, 'tool failed');
+  return { status: 'error', text: deps.redact(`The tool failed: ${words}`) };
 }
 
 interface Stops {
@@ -193,7 +253,7 @@ async function capped(
   return { text: truncateMiddle(whole, { maxChars: result.capChars, reference }), ...preview };
 }
 
-function resultOf(row: ToolCallRow): ExecuteToolResult {
+function resultOf(row: ToolCallRow): ExecuteToolResult & { readonly status: ToolStatus } {
   return {
     status: row.status ?? 'uncertain',
     preview: row.preview ?? '',

@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
+import type { ChangeFailureDetails } from '../contracts/environment.ts';
 import { PortError } from '../lib/port-error.ts';
 
 /** After so many tries of one activity a vendor's outage is reported instead of tried again. About four minutes. */
@@ -34,6 +35,26 @@ export function toFailure(error: unknown, attempt: number): ApplicationFailure {
     nonRetryable: !willRetry,
     details: [error.details],
     ...(willRetry ? { nextRetryDelay: retryDelayMs(attempt, error.retryAfterMs) } : {}),
+  });
+}
+
+/**
+ * For changes of environments: never retried by Temporal, since the workflow decides whether and when it is tried again;
+ * the first detail tells it what it needs for that.
+ */
+export function finalFailure(error: unknown): ApplicationFailure {
+  if (error instanceof ApplicationFailure) return error;
+  const port = PortError.is(error) ? error : null;
+  const details: ChangeFailureDetails = {
+    mayPass: port?.retryable ?? false,
+    details: port?.details ?? {},
+    ...(port?.retryAfterMs === undefined ? {} : { retryAfterMs: port.retryAfterMs }),
+  };
+  return ApplicationFailure.create({
+    type: port?.code ?? 'Internal.Invariant',
+    message: error instanceof Error ? error.message : String(error),
+    nonRetryable: true,
+    details: [details],
   });
 }
 

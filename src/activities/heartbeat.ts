@@ -21,9 +21,12 @@ export class ActivityStopped extends Error {
  * Runs work under a heartbeat from its first line to its last; only a heartbeat lets a cancellation arrive and a dead
  * worker be noticed.
  *
- * @param work Gets a signal that aborts with {@link ActivityStopped}.
+ * @param work Gets a signal that aborts with {@link ActivityStopped}, and a way to say what it is at, which people see
+ * beside the pending activity.
  */
-export async function underHeartbeat<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function underHeartbeat<T>(
+  work: (signal: AbortSignal, say: (line: string) => void) => Promise<T>,
+): Promise<T> {
   const context = Context.current();
   const controller = new AbortController();
   const onCancel = (): void => {
@@ -34,10 +37,13 @@ export async function underHeartbeat<T>(work: (signal: AbortSignal) => Promise<T
   else context.cancellationSignal.addEventListener('abort', onCancel, { once: true });
 
   const timeoutMs = context.info.heartbeatTimeoutMs ?? 30_000;
+  let said: string | undefined;
   context.heartbeat();
-  const timer = setInterval(() => context.heartbeat(), Math.max(100, Math.floor(timeoutMs / 5)));
+  const timer = setInterval(() => context.heartbeat(said), Math.max(100, Math.floor(timeoutMs / 5)));
   try {
-    return await work(controller.signal);
+    return await work(controller.signal, (line) => {
+      said = line;
+    });
   } finally {
     clearInterval(timer);
     context.cancellationSignal.removeEventListener('abort', onCancel);

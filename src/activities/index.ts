@@ -6,19 +6,27 @@ import type {
   InvokeModelInput,
   ModelStepOutcome,
 } from '../contracts/activities.ts';
+import type { EnvironmentActivities, EnvironmentRecord } from '../contracts/environment.ts';
 import { stepKey } from '../domain/ids.ts';
+import { changeEnvironment } from './change-environment.ts';
 import type { ActivityDeps } from './deps.ts';
 import { deliverMessage } from './deliver-message.ts';
 import { executeTool } from './execute-tool.ts';
-import { handOver, toFailure } from './failure.ts';
+import { finalFailure, handOver, toFailure } from './failure.ts';
 import { finaliseTurn } from './finalise-turn.ts';
 import { ActivityStopped, underHeartbeat } from './heartbeat.ts';
 import { InFlight } from './in-flight.ts';
+import { inspectEnvironment } from './inspect-environment.ts';
 import { invokeModel } from './invoke-model.ts';
 import { loadConversation } from './load-conversation.ts';
+import { loadEnvironment } from './load-environment.ts';
 
 /** The one object of activities a worker registers. */
-export function createActivities(deps: ActivityDeps): ConversationActivities {
+export function createActivities(deps: ActivityDeps): ConversationActivities & EnvironmentActivities {
+  return { ...conversationActivities(deps), ...createEnvironmentActivities(deps) };
+}
+
+function conversationActivities(deps: ActivityDeps): ConversationActivities {
   const steps = new InFlight<ModelStepOutcome>();
   const calls = new InFlight<ExecuteToolResult>();
   return {
@@ -30,7 +38,11 @@ export function createActivities(deps: ActivityDeps): ConversationActivities {
             steps.join(stepKey(input.conversationId, input.turn, input.step), signal, (stop) =>
               invokeModel(deps, input, stop),
             ),
-          ),
+          ).then((outcome) => {
+            // The last step of a turn: nobody else tells that it has ended.
+            if (outcome.kind === 'final') deps.terminals.endTurn(input);
+            return outcome;
+          }),
         (failure) => announceRetry(deps, input, failure),
       ),
     executeTool: (input) => {
@@ -41,8 +53,35 @@ export function createActivities(deps: ActivityDeps): ConversationActivities {
         ),
       );
     },
-    finaliseTurn: (input) => guarded(() => finaliseTurn(deps, input)),
+    finaliseTurn: (input) =>
+      guarded(async () => {
+        await finaliseTurn(deps, input);
+        deps.terminals.endTurn(input);
+      }),
     deliverMessage: (input) => guarded(() => underHeartbeat((signal) => deliverMessage(deps, input, signal))),
+  };
+}
+
+/** What the environment workflow calls; apart, since it needs little. */
+export function createEnvironmentActivities(
+  deps: Pick<ActivityDeps, 'store' | 'backendOf' | 'redact' | 'log'>,
+): EnvironmentActivities {
+  const changes = new InFlight<EnvironmentRecord>();
+  return {
+    loadEnvironment: (input) => guarded(() => loadEnvironment(deps, input)),
+    inspectEnvironment: (input) => guarded(() => inspectEnvironment(deps, input)),
+    changeEnvironment: (input) =>
+      guarded(() =>
+        underHeartbeat((signal, say) =>
+          changes
+            .join(`${input.environmentId}/${input.op}`, signal, (stop) =>
+              changeEnvironment(deps, input, { signal: stop, say }),
+            )
+            .catch((error: unknown) => {
+              throw error instanceof ActivityStopped ? error : finalFailure(error);
+            }),
+        ),
+      ),
   };
 }
 

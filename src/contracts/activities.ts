@@ -108,12 +108,20 @@ export interface ExecuteToolInput {
     readonly decision: 'approve' | 'deny' | 'answer';
     readonly answer?: string;
   };
+  /** What the person decided about a question that came up while the call ran (a result of status `ask`). */
+  readonly terminalDecision?: {
+    readonly approvalId: string;
+    readonly decision: 'approve' | 'deny' | 'answer';
+    readonly answer?: string;
+  };
 }
 export interface ExecuteToolResult {
-  readonly status: ToolStatus;
+  /** `ask`: it has done nothing, and is to be called again with the person's word on `ask`. */
+  readonly status: ToolStatus | 'ask';
   /** At most 200 characters, redacted. */
   readonly preview: string;
   readonly durationMs: number;
+  readonly ask?: { readonly approvalId: string; readonly kind: 'approval'; readonly title: string };
 }
 
 export interface FinaliseTurnInput {

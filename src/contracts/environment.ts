@@ -1,5 +1,7 @@
 /** What crosses Temporal for an environment: one workflow per environment, `environment/<id>`. */
 
+import type { JsonValue } from './json.ts';
+
 /** Also what a person reads in the UI. */
 export const environmentPhases = [
   'absent',
@@ -150,6 +152,8 @@ export interface ChangeFailureDetails {
   /** Another try may help. */
   readonly mayPass: boolean;
   readonly retryAfterMs?: number;
+  /** Those of the failure itself: what a person must decide, for instance. */
+  readonly details: Readonly<Record<string, JsonValue>>;
 }
 
 export const environmentMessageNames = {

@@ -1,1 +1,2 @@
 export { conversation } from './conversation/workflow.ts';
+export { environment } from './environment/workflow.ts';

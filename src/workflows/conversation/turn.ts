@@ -7,7 +7,12 @@ import {
   proxyActivities,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import type { ConversationActivities, ModelStepOutcome, PlannedToolCall } from '../../contracts/activities.ts';
+import type {
+  ConversationActivities,
+  ExecuteToolInput,
+  ModelStepOutcome,
+  PlannedToolCall,
+} from '../../contracts/activities.ts';
 import type { DecideRequest } from '../../contracts/conversation.ts';
 import { searchAttributeNames } from '../../contracts/search-attributes.ts';
 import { runsInParallel } from '../../domain/effect.ts';
@@ -25,6 +30,10 @@ type Ending =
   | { readonly kind: 'duplicate' }
   | { readonly kind: 'interrupted'; readonly message: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+
+function wordOf({ decision, answer }: DecideRequest): NonNullable<ExecuteToolInput['decision']> {
+  return { decision, ...(answer === undefined ? {} : { answer }) };
+}
 
 /** One turn: model steps and tool calls until there is an answer, the person stops it, or it fails. */
 export class Turn {
@@ -154,20 +163,23 @@ export class Turn {
     const { executeTool } = proxyActivities<ConversationActivities>(
       toolOptions(this.state.settings.heartbeatTimeoutMs, call),
     );
-    await executeTool({
+    const input: ExecuteToolInput = {
       conversationId: this.state.conversationId,
       turn: this.progress.turn,
       step: this.progress.step,
       callKey: call.callKey,
-      ...(decision === undefined
-        ? {}
-        : {
-            decision: {
-              decision: decision.decision,
-              ...(decision.answer === undefined ? {} : { answer: decision.answer }),
-            },
-          }),
-    });
+      ...(decision === undefined ? {} : { decision: wordOf(decision) }),
+    };
+    let result = await executeTool(input);
+    // The machine it wants to work on may need a person's word first: a key to trust, an environment to make anew.
+    while (result.ask !== undefined) {
+      const { approvalId, title, kind } = result.ask;
+      const word = await this.waitFor(approvalId, title, kind);
+      if (word === undefined) return;
+      this.progress.phase = 'working';
+      showDetails(this.state);
+      result = await executeTool({ ...input, terminalDecision: { approvalId, ...wordOf(word) } });
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ActivityDeps, ModelGateway, OutboundGateway } from '../../../../src/activities/deps.ts';
+import type { ActivityDeps, ModelGateway, OutboundGateway, TerminalAccess } from '../../../../src/activities/deps.ts';
 import type { StreamEvent } from '../../../../src/contracts/stream.ts';
 import type { Budget } from '../../../../src/domain/budget.ts';
 import type { EffectClass } from '../../../../src/domain/effect.ts';
@@ -36,6 +36,7 @@ export interface BenchParts {
   readonly contextTokens?: number;
   readonly budget?: Partial<Budget>;
   readonly outbound?: OutboundGateway;
+  readonly terminals?: Partial<TerminalAccess>;
 }
 
 export interface ActivityBench {
@@ -85,7 +86,14 @@ export async function openActivityBench(parts: BenchParts = {}): Promise<Activit
       rules: store.rules,
       redact,
     }),
-    openTerminal: () => unexpected('a terminal'),
+    terminals: {
+      open: () => unexpected('a terminal'),
+      leave: () => undefined,
+      endTurn: () => undefined,
+      resolveQuestion: () => unexpected('a question of a terminal'),
+      ...parts.terminals,
+    },
+    backendOf: () => unexpected('a backend'),
     settings: () => ({
       agentName: 'Hermes',
       instructions: '',
