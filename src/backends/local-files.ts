@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { PortError } from '../lib/port-error.ts';
 import type { FileEntry } from './backend.ts';
 import { codeOf, fileError } from './file-errors.ts';
+import { untilAborted } from './file-source.ts';
 
 /** More is refused unless the caller asks for a range. */
 const wholeFileLimitBytes = 64 * 1024 * 1024;
@@ -120,43 +121,6 @@ export async function saveLocalFile(
     });
   } catch (error) {
     throw failed[0] === undefined ? error : failed[0].error;
-  }
-}
-
-/** The source's chunks; ends at an abort also while the source says nothing. Notes what it throws by itself. */
-async function* untilAborted(
-  source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal | undefined,
-  note: (error: unknown) => void,
-): AsyncGenerator<Uint8Array> {
-  const iterator = source[Symbol.asyncIterator]();
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      reject(signal?.reason as Error);
-    };
-  });
-  // It may come when nobody waits for a chunk.
-  aborted.catch(() => undefined);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  let ended = false;
-  try {
-    signal?.throwIfAborted();
-    for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
-      if (next.done === true) {
-        ended = true;
-        return;
-      }
-      yield next.value;
-    }
-  } catch (error) {
-    note(error);
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-    // Not waited for: a generator that hangs in its source would never answer.
-    if (!ended) void iterator.return?.().catch(() => undefined);
   }
 }
 

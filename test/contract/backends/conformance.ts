@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { Backend } from '../../../src/backends/backend.ts';
-import { openBench, type Bench, type ClientOptions } from './harness.ts';
+import { openBench, type Bench, type ClientOptions, type LivingOutside } from './harness.ts';
 import { filesFacts } from './facts-files.ts';
 import { killFacts } from './facts-kill.ts';
 import { lifecycleFacts } from './facts-lifecycle.ts';
@@ -39,6 +39,8 @@ export interface BackendUnderTest {
   /** How a process of its own opens it. */
   readonly client: ClientOptions;
   readonly lacks?: readonly Gap[];
+  /** Where one run cannot see the processes of another. */
+  readonly living?: LivingOutside;
   /** Only these groups, for a variant of a backend that is held to all of them elsewhere. */
   readonly only?: readonly (keyof typeof groups)[];
   close?(): Promise<void>;
@@ -67,7 +69,7 @@ export function describeBackend(under: BackendUnderTest): void {
       },
     };
     beforeAll(async () => {
-      bench = await openBench(await under.open(), environmentId);
+      bench = await openBench(await under.open(), environmentId, under.living);
     });
     afterAll(async () => {
       await bench?.run(`rm -rf ${bench.scratch}`, { sessionKey: 'bench' });

@@ -36,7 +36,10 @@ export interface Bench {
 
 let keys = 0;
 
-export async function openBench(backend: Backend, environmentId: string): Promise<Bench> {
+/** Which of these ids, as the processes themselves know them, are alive: for places that see no ids of other runs. */
+export type LivingOutside = (environmentId: string, pids: readonly string[]) => readonly string[];
+
+export async function openBench(backend: Backend, environmentId: string, outside?: LivingOutside): Promise<Bench> {
   const handle = await backend.create(environmentId);
   const session = await backend.connect(handle);
   const key = () => `conformance/${environmentId}/${keys++}`;
@@ -72,6 +75,11 @@ export async function openBench(backend: Backend, environmentId: string): Promis
       return `sh ${path}`;
     },
     async living(pidFile) {
+      const words = (text: string) => text.split('\n').filter((line) => line !== '');
+      if (outside) {
+        const pids = words((await run(`cat ${pidFile}`, { sessionKey: 'bench' })).text);
+        return [...outside(environmentId, pids)];
+      }
       // A process that has ended and was not waited for yet has an empty command line. Busybox's ps cannot be asked for
       // one process.
       const command = `for p in $(cat ${pidFile}); do
@@ -79,7 +87,7 @@ export async function openBench(backend: Backend, environmentId: string): Promis
   else args=$(ps -o args= -p "$p" | grep -v defunct); fi
   [ -z "$args" ] || echo "$p"
 done 2>/dev/null`;
-      return (await run(command, { sessionKey: 'bench' })).text.split('\n').filter((line) => line !== '');
+      return words((await run(command, { sessionKey: 'bench' })).text);
     },
   };
 }
