@@ -1,6 +1,6 @@
 import type { FileEntry } from './backend.ts';
 import { shellQuote as q } from './run-layout.ts';
-import { rangeOf } from './shell-host-scripts.ts';
+import { rangeOf, sizeOf } from './shell-host-scripts.ts';
 
 /** Exit codes of ours; any other failure is told by its last words. */
 export const exits = { notRegular: 61, tooLarge: 62, incomplete: 63 } as const;
@@ -93,8 +93,7 @@ __h_d=$__h_f${draftName}
 
 /** Renames the draft into place, with mode and, where we may, owner of what was there. */
 function ending(sizeBytes: number): string {
-  return `set -- $(wc -c <"$__h_d")
-[ "$1" = ${sizeBytes} ] || exit ${exits.incomplete}
+  return `[ ${sizeOf('"$__h_d"')} -eq ${sizeBytes} ] || exit ${exits.incomplete}
 if [ -e "$__h_t" ]; then
   set -- $(stat -c '%a %u:%g' "$__h_t" "$__h_d" 2>/dev/null || stat -f '%Mp%Lp %u:%g' "$__h_t" "$__h_d")
   [ "$2" = "$4" ] || chown "$2" "$__h_d" 2>/dev/null
@@ -124,8 +123,11 @@ export function pieceScript(draft: string, index: number, pieceBytes: number, by
   return `${plain}${decode(bytes)} | dd of=${q(draft)} bs=${pieceBytes} seek=${index} conv=notrunc\n`;
 }
 
-/** Finishes a streamed write; may be repeated once the draft is gone, since then it has been done. */
-export function finishScript(path: string, draftName: string, sizeBytes: number, again: boolean): string {
-  const done = again ? '[ -e "$__h_d" ] || exit 0\n' : '';
-  return `${beginning(path, draftName)}${done}${dropOnExit}${ending(sizeBytes)}`;
+/** Finishes a streamed write; done again, it finds the draft gone and the file in place. */
+export function finishScript(path: string, draftName: string, sizeBytes: number): string {
+  return `${beginning(path, draftName)}if [ ! -e "$__h_d" ]; then
+  [ -e "$__h_t" ] && [ ${sizeOf('"$__h_t"')} -eq ${sizeBytes} ] || exit ${exits.incomplete}
+  exit 0
+fi
+${dropOnExit}${ending(sizeBytes)}`;
 }

@@ -20,6 +20,14 @@ export interface RunHost {
   observe(runFolder: string, range: { offset: number; maxBytes: number }): Promise<RunRecords>;
   /** Starts `sh script args…` as a process that outlives this one, its errors appended to `logPath`. */
   launch(script: string, args: readonly string[], logPath: string): Promise<LaunchedProcess>;
+  /**
+   * The whole of a start where round trips are dear; hosts without it are asked one step after the other. Makes what is
+   * missing of folders, marks (empty files) and spec, launches unless the run has been claimed, and waits there for the
+   * claim, a moment at most. Resolves with the records as they are then. May be repeated.
+   */
+  begin?(beginning: RunBeginning): Promise<RunRecords>;
+  /** `observe` without output for many runs, in one round trip where those are dear. */
+  observeAll?(runFolders: readonly string[]): Promise<readonly RunRecords[]>;
   /** Runs `sh script args…` to its end and resolves with its exit code. */
   execute(script: string, args: readonly string[]): Promise<number>;
   /** Writes to a FIFO that has a reader. Resolves with how many bytes fitted; 0: full for now. */
@@ -30,12 +38,25 @@ export interface RunHost {
   watch(folder: string, names: readonly string[]): Promise<FolderWatch>;
 }
 
+export interface RunBeginning {
+  readonly runFolder: string;
+  /** With their parents, for the owner only. */
+  readonly folders: readonly string[];
+  readonly marks: readonly string[];
+  readonly spec: { readonly path: string; readonly text: string };
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly logPath: string;
+}
+
 export interface LaunchedProcess {
   /** True once it is known to have ended; a host that cannot know says false. */
   ended(): boolean;
 }
 
 export interface FolderWatch {
+  /** True where it only waits: nothing can be missed before the first `next`, and looking at once is no use. */
+  readonly waitsOnly?: boolean;
   next(ms: number, signal?: AbortSignal): Promise<void>;
   close(): void;
 }
@@ -51,4 +72,6 @@ export interface RunRecords {
   readonly supervisorAlive: boolean;
   readonly outputBytes: number;
   readonly bytes: Buffer;
+  /** Directory of the run's session, null for none; missing where the host has not looked. */
+  readonly sessionCwd?: string | null;
 }

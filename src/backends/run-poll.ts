@@ -26,6 +26,7 @@ export async function pollRun(store: RunStore, key: string, options: PollOptions
   // Watching begins before the second look, so nothing can slip in between.
   const watch = await store.host.watch(store.runFolder(key), ['output', 'exit']);
   try {
+    if (watch.waitsOnly === true) await watch.next(waitMs, signal);
     for (;;) {
       signal?.throwIfAborted();
       const now = await read();

@@ -23,12 +23,22 @@ export async function startRun(
   const logPath = `${folder}/supervisor.log`;
   await store.ready();
   try {
-    await host.makeFolders([`${folder}/next`, `${sessionFolder}/runs`]);
-    await host.createFile(`${sessionFolder}/runs/${safeName(spec.key)}`, '');
-    const fresh = await host.createFile(`${folder}/spec`, text);
+    const folders = [`${folder}/next`, `${sessionFolder}/runs`];
+    const mark = `${sessionFolder}/runs/${safeName(spec.key)}`;
+    const file = { path: `${folder}/spec`, text };
+    const [script, args] = [`${scripts}/supervise.sh`, [scripts, folder]];
+    if (host.begin) {
+      const beginning = { runFolder: folder, folders, marks: [mark], spec: file, script, args, logPath };
+      const records = await host.begin(beginning);
+      if (records.claimed !== null) return (await store.read(spec.key, records)).state;
+      return await claimedState(store, spec.key, { ended: () => false }, logPath);
+    }
+    await host.makeFolders(folders);
+    await host.createFile(mark, '');
+    const fresh = await host.createFile(file.path, text);
     const claimed = fresh ? null : await claimedAlready(store, spec.key);
     if (claimed !== null) return claimed;
-    const launched = await host.launch(`${scripts}/supervise.sh`, [scripts, folder], logPath);
+    const launched = await host.launch(script, args, logPath);
     return await claimedState(store, spec.key, launched, logPath);
   } catch (error) {
     // A run that ends at this very moment clears its folders away under us; then it has been started all the same.

@@ -17,8 +17,8 @@ export interface RequestLimits {
 export interface ShellConnection {
   /** Not before the one before has been answered. Rejects as RemoteShell.run does, except for what concerns opening. */
   run(script: string, limits: RequestLimits): Promise<ShellResult>;
-  /** Resolves when it can no longer be used. */
-  readonly lost: Promise<void>;
+  /** False once it is lost or closed. */
+  readonly usable: () => boolean;
   /** Lets the shell end. What is not answered is rejected with Terminal.OutcomeUnknown. */
   close(): void;
 }
@@ -57,7 +57,7 @@ export async function openConnection(transport: ShellTransport, openTimeoutMs: n
   }
   return {
     run: (script, limits) => exchange(line, script, limits),
-    lost: line.lost,
+    usable: line.usable,
     close: () => {
       line.leave();
     },
@@ -91,7 +91,7 @@ async function exchange(line: Line, script: string, limits: RequestLimits): Prom
 /** The two streams of a process with at most one exchange under way. */
 interface Line {
   exchange<T>(text: string, take: (piece: Buffer) => T | undefined): Promise<T>;
-  readonly lost: Promise<void>;
+  readonly usable: () => boolean;
   leave(): void;
   cut(): void;
 }
@@ -99,8 +99,7 @@ interface Line {
 function createLine(process: ShellProcess): Line {
   let current: { take: (piece: Buffer) => void; fail: (error: unknown) => void } | undefined;
   let gone = false;
-  let tellLost: () => void = () => undefined;
-  const lost = new Promise<void>((resolve) => (tellLost = resolve));
+  let leaving = false;
 
   function lose(): void {
     if (gone) return;
@@ -108,7 +107,6 @@ function createLine(process: ShellProcess): Line {
     process.destroy();
     current?.fail(outcomeUnknown(`The connection to the environment broke. ${process.errors()}`.trim()));
     current = undefined;
-    tellLost();
   }
   process.output.on('data', (piece: Buffer) => current?.take(piece));
   for (const event of ['end', 'close', 'error']) process.output.on(event, lose);
@@ -116,7 +114,7 @@ function createLine(process: ShellProcess): Line {
   void process.ended.then(() => setTimeout(lose, lastWordsMs).unref());
 
   return {
-    lost,
+    usable: () => !gone && !leaving,
     exchange: (text, take) =>
       new Promise((resolve, reject) => {
         if (gone) {
@@ -124,6 +122,7 @@ function createLine(process: ShellProcess): Line {
           return;
         }
         const settle = () => (current = undefined);
+        const fail: (error: unknown) => void = reject;
         current = {
           take: (piece) => {
             try {
@@ -131,12 +130,12 @@ function createLine(process: ShellProcess): Line {
               if (whole === undefined) return;
               settle();
               resolve(whole);
-            } catch (error) {
+            } catch (error: unknown) {
               settle();
-              reject(error as Error);
+              fail(error);
             }
           },
-          fail: reject,
+          fail,
         };
         process.input.write(text);
       }),
@@ -146,6 +145,7 @@ function createLine(process: ShellProcess): Line {
         lose();
         return;
       }
+      leaving = true;
       process.input.end();
       setTimeout(lose, leaveMs).unref();
     },

@@ -1,23 +1,26 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
 import { createRemotePlace, type RemotePlaceOptions } from '../../support/remote-place/backend.ts';
-import { describeBackend } from './conformance.ts';
+import { describeBackend, type BackendUnderTest } from './conformance.ts';
 
 const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const busybox = '/bin/busybox';
 
-/** The remote core with the given sh and tools. */
-function describePlace(name: string, sh: readonly string[], under: Partial<RemotePlaceOptions> & { path?: string }) {
+/** The remote core with the given sh and tools, and nothing of this process's environment. */
+function describePlace(
+  name: string,
+  sh: readonly string[],
+  under: { path?: (folder: string) => string; withoutStreams?: boolean } & Pick<BackendUnderTest, 'lacks' | 'only'>,
+) {
   const home = mkdtempSync(join(tmpdir(), 'hermes-remote-'));
-  const { path = usualPath, ...rest } = under;
-  const options: RemotePlaceOptions = {
-    folder: join(home, 'environments'),
-    sh,
-    env: { PATH: path, HOME: home },
-    ...rest,
-  };
-  mkdirSync(options.folder);
+  const { path = () => usualPath, withoutStreams = false, ...declared } = under;
+  const folder = join(home, 'environments');
+  const options: RemotePlaceOptions = { folder, sh, env: { PATH: path(home), HOME: home }, withoutStreams };
+  mkdirSync(folder);
   describeBackend({
     name: `remote (${name})`,
     open: () => createRemotePlace(options),
@@ -25,6 +28,7 @@ function describePlace(name: string, sh: readonly string[], under: Partial<Remot
       modulePath: fileURLToPath(new URL('remote-client.ts', import.meta.url)),
       config: JSON.stringify(options),
     },
+    ...declared,
     close: () => {
       rmSync(home, { recursive: true, force: true });
       return Promise.resolve();
@@ -33,3 +37,19 @@ function describePlace(name: string, sh: readonly string[], under: Partial<Remot
 }
 
 describePlace('sh', ['/bin/sh'], {});
+describePlace('bash as sh, no streams', ['/bin/bash', '--posix'], { withoutStreams: true, only: ['results', 'files'] });
+
+if (existsSync(busybox)) {
+  // The tools of a small system, and nothing else in the PATH: not even a bash or a second shell.
+  const path = (folder: string) => {
+    mkdirSync(join(folder, 'applets'));
+    execFileSync(busybox, ['--install', '-s', join(folder, 'applets')]);
+    return join(folder, 'applets');
+  };
+  describePlace('busybox', [busybox, 'sh'], { path, lacks: ['pty'] });
+} else {
+  it('a place with the tools of busybox only is held to the same', ({ skip }) => {
+    expect(process.env['CI'], 'install busybox-static').toBeUndefined();
+    skip('busybox is not installed (Debian: busybox-static)');
+  });
+}
