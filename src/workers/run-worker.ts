@@ -1,11 +1,12 @@
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { ConversationActivities } from '../contracts/activities.ts';
+import type { EnvironmentActivities } from '../contracts/environment.ts';
 import type { TemporalLink } from './temporal-link.ts';
 
 export interface WorkerOptions {
   readonly link: TemporalLink;
   readonly taskQueue: string;
-  readonly activities: ConversationActivities;
+  readonly activities: Partial<ConversationActivities & EnvironmentActivities>;
   readonly workflowBundle: WorkflowBundleOption;
   /** How long running activities may go on after a stop was asked for. */
   readonly drainMs: number;

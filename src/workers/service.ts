@@ -2,14 +2,17 @@ import type { ConversationSettings } from '../contracts/conversation.ts';
 import { createApi, type Api } from '../gateway/api/server.ts';
 import { createRelay } from '../gateway/relay.ts';
 import { createSubmit } from '../gateway/submit.ts';
+import type { EnvironmentClient } from '../gateway/environment-client.ts';
 import { createTemporalConversationClient } from '../gateway/temporal-conversation-client.ts';
+import { createTemporalEnvironmentClient } from '../gateway/temporal-environment-client.ts';
 import { createForwardingBus } from '../stream/http-bus.ts';
 import { createMemoryBus } from '../stream/memory-bus.ts';
 import type { StreamBus } from '../stream/bus.ts';
 import { composeActivities } from './compose/activities.ts';
 import { createModels, type Models } from './compose/models.ts';
 import { promptSize } from './compose/prompt-size.ts';
-import { createTerminals } from './compose/terminal.ts';
+import { createBackends, type Backends } from './compose/backends.ts';
+import { createTerminals, type Terminals } from './compose/terminal.ts';
 import type { Core } from './core.ts';
 import { listenSomewhere } from './listen.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
@@ -42,6 +45,8 @@ export function createService(core: Core, role: Role): Service {
   const linked: { link: TemporalLink | null } = { link: null };
   let worker: WorkerPart | null = null;
   let gateway: Gateway | null = null;
+  let terminals: Terminals | null = null;
+  let backends: Backends | null = null;
   const { run } = core.paths;
 
   const connect = async (): Promise<TemporalLink> => {
@@ -62,12 +67,15 @@ export function createService(core: Core, role: Role): Service {
         writeRunFile(run.gateway, { pid: process.pid });
       }
       if (role !== 'gateway') {
-        const terminals = createTerminals(core);
-        const parts = { bus: bus.bus, models, terminals, draining: draining.signal };
+        const environments = createEnvironmentClient(core, linked);
+        backends = createBackends(core);
+        terminals = createTerminals({ core, store: core.store, backends, environments });
+        const parts = { bus: bus.bus, models, terminals, backends, draining: draining.signal };
         worker = startWorkerPart(core, link, composeActivities(core, parts));
         await models.warmUp();
         await worker.ready;
         terminals.keepClean(draining.signal);
+        await recoverEnvironments(core, environments);
         writeRunFile(run.worker, { pid: process.pid });
       }
       core.log.info({ role, version, pid: process.pid }, 'ready');
@@ -75,6 +83,8 @@ export function createService(core: Core, role: Role): Service {
     stop: async () => {
       draining.abort(new Error('this worker is stopping'));
       await worker?.stop();
+      terminals?.close();
+      await backends?.close();
       await gateway?.stop();
       ending.abort(new Error('stopping'));
       await bus.close();
@@ -145,6 +155,27 @@ function conversationSettings(core: Core): Omit<ConversationSettings, 'searchAtt
     heartbeatTimeoutMs: temporal.heartbeatTimeoutMs,
     continueAsNewAfterEvents: conversation.continueAsNewAfterEvents,
   };
+}
+
+function createEnvironmentClient(core: Core, linked: { readonly link: TemporalLink | null }): EnvironmentClient {
+  return createTemporalEnvironmentClient({
+    access: () => linked.link,
+    taskQueue: core.source.current().temporal.taskQueue,
+    store: core.store,
+    settings: () => {
+      const { terminal, temporal } = core.source.current();
+      return { idleMs: terminal.idleMinutes * 60_000, heartbeatTimeoutMs: temporal.heartbeatTimeoutMs };
+    },
+  });
+}
+
+/** What was awake when Temporal's file was lost would stay so, since nobody would put it to sleep. */
+async function recoverEnvironments(core: Core, environments: EnvironmentClient): Promise<void> {
+  try {
+    await environments.recover();
+  } catch (error) {
+    core.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'environments were not looked at');
+  }
 }
 
 /** In one process the bus is memory; a worker alone sends its events to the gateway, wherever that is now. */

@@ -1,4 +1,4 @@
-import { choice, list, maxTimerMs, text, whole } from '../setting.ts';
+import { amount, choice, list, maxTimerMs, text, whole } from '../setting.ts';
 import { daytona, docker, local, modal, singularity, ssh } from './terminal-backends.ts';
 import * as z from 'zod';
 
@@ -7,6 +7,17 @@ export const backendIds = ['local', 'docker', 'ssh', 'singularity', 'modal', 'da
 
 export const terminal = {
   backend: choice(backendIds, { default: 'local', description: 'Where commands run.' }),
+  scope: choice(['person', 'conversation'], {
+    default: 'person',
+    description: 'Whether all conversations of a person share one environment, or each has its own.',
+  }),
+  idleMinutes: amount({
+    default: 15,
+    min: 0.05,
+    max: 40_000,
+    description:
+      'Minutes without use after which an environment is put to sleep. Backends that cost nothing stay awake.',
+  }),
   cwd: text({
     default: null,
     description: 'Folder where commands start, on the machine they run on. Not set: the home folder there.',

@@ -3,6 +3,7 @@ import type { StreamBus } from '../../stream/bus.ts';
 import type { ToolDeps } from '../../tools/tool-deps.ts';
 import { expandHome } from '../../config/home.ts';
 import type { Core } from '../core.ts';
+import type { Backends } from './backends.ts';
 import type { Models } from './models.ts';
 import type { Terminals } from './terminal.ts';
 import { createToolRegistry } from '../../tools/registry.ts';
@@ -14,6 +15,7 @@ export function composeActivities(
     readonly bus: StreamBus;
     readonly models: Models;
     readonly terminals: Terminals;
+    readonly backends: Backends;
     readonly draining: AbortSignal;
   },
 ): ActivityDeps {
@@ -24,7 +26,8 @@ export function composeActivities(
     models: parts.models.gateway,
     tools: createToolRegistry(),
     toolDeps: () => toolDeps(core),
-    openTerminal: (who) => parts.terminals.open(who),
+    terminals: parts.terminals,
+    backendOf: (id) => parts.backends.of(id),
     settings: () => agentSettings(core),
     outbound: noPlatforms,
     draining: parts.draining,

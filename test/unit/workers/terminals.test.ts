@@ -7,10 +7,25 @@ import type { TerminalSession } from '../../../src/backends/backend.ts';
 import { safeName } from '../../../src/backends/run-layout.ts';
 import { homePaths } from '../../../src/config/home.ts';
 import { createConfigSource } from '../../../src/config/source.ts';
+import type { EnvironmentClient } from '../../../src/gateway/environment-client.ts';
+import { createBackends } from '../../../src/workers/compose/backends.ts';
 import { createTerminals, type Terminals } from '../../../src/workers/compose/terminal.ts';
+import { openTempStore } from '../store/support/open-temp-store.ts';
 
-const who = { conversationId: 'talk', personId: 'anna' };
+const who = { conversationId: 'talk', personId: 'anna', turn: 1, callKey: 'talk/1/1/0' };
 const sessionKey = 'talk';
+
+const unexpected = (): never => {
+  throw new Error('local environments have no workflow');
+};
+const noWorkflows: EnvironmentClient = {
+  list: unexpected,
+  snapshot: unexpected,
+  change: unexpected,
+  acquire: unexpected,
+  release: unexpected,
+  recover: unexpected,
+};
 
 interface Bench {
   readonly terminals: Terminals;
@@ -34,7 +49,11 @@ async function openBench(): Promise<Bench> {
   };
   const log = pino({ level: 'info' }, { write });
   const paths = homePaths(home);
-  return { terminals: createTerminals({ env, paths, source, log }), runsDir: paths.runsDir, warnings };
+  const store = await openTempStore();
+  await store.conversations.create({ id: who.conversationId, personId: who.personId, platform: 'cli' });
+  const core = { env, paths, source, log };
+  const terminals = createTerminals({ core, store, backends: createBackends(core), environments: noWorkflows });
+  return { terminals, runsDir: paths.runsDir, warnings };
 }
 
 /** Runs a command to its end. */
@@ -49,7 +68,7 @@ async function run(session: TerminalSession, key: string, command: string): Prom
 
 /** Makes a run look as if it had ended eight days earlier. */
 async function age(runsDir: string, key: string): Promise<void> {
-  const file = join(runsDir, safeName(who.personId), 'runs', safeName(key), 'exit');
+  const file = join(runsDir, safeName(`${who.personId}.local`), 'runs', safeName(key), 'exit');
   const [code, signal, timedOut, endedNs] = (await readFile(file, 'utf8')).trim().split(' ');
   const earlier = BigInt(endedNs ?? '') - 8n * 86_400_000_000_000n;
   await chmod(file, 0o600);
@@ -58,9 +77,9 @@ async function age(runsDir: string, key: string): Promise<void> {
 
 it('makes an environment again that somebody has removed', async () => {
   const { terminals, runsDir, warnings } = await openBench();
-  expect(await run(await terminals.open(who), 'a', 'echo one')).toBe('one\n');
+  expect(await run((await terminals.open(who)).session, 'a', 'echo one')).toBe('one\n');
   await rm(runsDir, { recursive: true, force: true });
-  expect(await run(await terminals.open(who), 'b', 'echo two')).toBe('two\n');
+  expect(await run((await terminals.open(who)).session, 'b', 'echo two')).toBe('two\n');
   expect(warnings).toEqual(['the environment was gone; making it again']);
 });
 
@@ -68,14 +87,14 @@ it('gives callers that come at once one environment', async () => {
   const { terminals, runsDir } = await openBench();
   await terminals.open(who);
   await rm(runsDir, { recursive: true, force: true });
-  const sessions = await Promise.all([terminals.open(who), terminals.open(who), terminals.open(who)]);
-  expect(await run(sessions[0], 'a', 'echo one')).toBe('one\n');
+  const opened = await Promise.all([terminals.open(who), terminals.open(who), terminals.open(who)]);
+  expect(await run(opened[0].session, 'a', 'echo one')).toBe('one\n');
   expect(await readdir(runsDir)).toHaveLength(1);
 });
 
 it('forgets runs that ended a week ago, and no younger ones, now and once a day until the worker ends', async () => {
   const { terminals, runsDir } = await openBench();
-  const session = await terminals.open(who);
+  const { session } = await terminals.open(who);
   for (const key of ['one', 'two', 'three']) await run(session, key, 'echo');
   const left = async (): Promise<readonly string[]> => (await session.listRuns(sessionKey)).map((state) => state.key);
   const day = 86_400_000;
@@ -106,5 +125,5 @@ it('says so, and nothing worse, when old runs cannot be looked at', async () => 
   terminals.keepClean(ending.signal);
   await vi.waitFor(() => expect(warnings).toEqual(['old command records stay']), 5_000);
   await rm(runsDir);
-  expect(await run(await terminals.open(who), 'a', 'echo one')).toBe('one\n');
+  expect(await run((await terminals.open(who)).session, 'a', 'echo one')).toBe('one\n');
 });
