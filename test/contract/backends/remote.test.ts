@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +37,15 @@ function describePlace(
 }
 
 describePlace('sh', ['/bin/sh'], {});
-describePlace('bash as sh, no streams', ['/bin/bash', '--posix'], { withoutStreams: true, only: ['results', 'files'] });
+describePlace('bash as sh, without streams', ['/bin/sh'], {
+  path: (folder) => {
+    mkdirSync(join(folder, 'bin'));
+    symlinkSync('/bin/bash', join(folder, 'bin/sh'));
+    return `${join(folder, 'bin')}:${usualPath}`;
+  },
+  withoutStreams: true,
+  only: ['results', 'files'],
+});
 
 if (existsSync(busybox)) {
   // The tools of a small system, and nothing else in the PATH: not even a bash or a second shell.
