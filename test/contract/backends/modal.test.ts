@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { createModalBackend } from '../../../src/backends/modal/modal.ts';
 import { startModalServer } from '../../support/modal/server.ts';
+import { withModalServer } from '../../support/modal/tree.ts';
 import { describeBackend } from './conformance.ts';
 
 const server = await startModalServer();
@@ -10,12 +11,15 @@ const options = {
   tokenId: server.tokenId,
   tokenSecret: server.tokenSecret,
 };
-describeBackend({
-  name: 'modal',
-  open: () => createModalBackend(options),
-  client: {
-    modulePath: fileURLToPath(new URL('modal-client.ts', import.meta.url)),
-    config: JSON.stringify(options),
-  },
-  close: () => server.close(),
+
+withModalServer(() => {
+  describeBackend({
+    name: 'modal',
+    open: () => createModalBackend(options),
+    client: {
+      modulePath: fileURLToPath(new URL('modal-client.ts', import.meta.url)),
+      config: JSON.stringify(options),
+    },
+    close: () => server.close(),
+  });
 });

@@ -78,7 +78,7 @@ const router = service('task_command_router.proto', ['modal', 'task_command_rout
 
 /**
  * Modal's protocol on loopback, for one workspace: its sandboxes are folder trees in which real commands run, its
- * snapshots are copies of them. Needs root (see missingForTrees).
+ * snapshots are copies of them. Needs root (see withModalServer).
  */
 export async function startModalServer(): Promise<ModalServer> {
   const world = new World();

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { describe, it } from 'vitest';
 
 const run = promisify(execFile);
 const rootfs = fileURLToPath(new URL('../../../.cache/rootfs/bookworm', import.meta.url));
@@ -12,8 +13,22 @@ const makeRootfs = fileURLToPath(new URL('../rootfs/make-rootfs.sh', import.meta
 /** What a command in a sandbox starts with. */
 const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LANG: 'C.UTF-8' };
 
+/** Defines the tests where the server can be run. Where not, says why and leaves them out; in CI that is a failure. */
+export function withModalServer(define: () => void): void {
+  const why = missing();
+  if (why === null) {
+    define();
+    return;
+  }
+  if (process.env['CI'] !== undefined) throw new Error(`The tests of the modal backend cannot run: ${why}`);
+  console.warn(`left out, the tests of the modal backend: ${why}`);
+  describe.skip(`modal (${why})`, () => {
+    it('runs', () => undefined);
+  });
+}
+
 /** Why sandboxes cannot be had here; null when they can. */
-export function missingForTrees(): string | null {
+function missing(): string | null {
   if (process.getuid?.() !== 0) return 'the modal test server mounts folders and needs root';
   if (existsSync('/usr/sbin/debootstrap') || existsSync(join(rootfs, 'usr/bin/ps'))) return null;
   return 'debootstrap is not installed (apt-get install debootstrap)';
@@ -54,7 +69,9 @@ export async function startTree(folder: string, layers: readonly string[], comma
   for (const part of ['changes', 'work', 'root']) mkdirSync(join(folder, part), { recursive: true });
   const flags = ['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child', '--propagation', 'private'];
   const args = [...flags, 'sh', '-c', setUp, 'sh', layers.join(':'), folder, ...command];
-  const holder = spawn('unshare', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  // Ends with this process, however that ends.
+  const tied = ['--pdeathsig', 'KILL', 'unshare', ...args];
+  const holder = spawn('setpriv', tied, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(holder, 'exit').then(() => undefined);
   let complaints = '';
   holder.stderr.on('data', (data: Buffer) => (complaints += data.toString()));

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SandboxProcess } from './process.ts';
@@ -33,11 +33,23 @@ export interface SandboxDefinition {
   readonly experimentalOptionsV2: Record<string, string>;
 }
 
+const prefix = 'hermes-modal-';
+
+/** A folder of this process; what processes that were killed left is removed. */
+function newFolder(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = name.startsWith(prefix) ? name.slice(prefix.length).split('-')[0] : undefined;
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue;
+    rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+}
+
 /** Sandboxes and images, without the protocol. */
 export class World {
   readonly sandboxes = new Map<string, WorldSandbox>();
   readonly images = new Map<string, { readonly layers: readonly string[] }>();
-  private readonly folder = mkdtempSync(join(tmpdir(), 'hermes-modal-'));
+  private readonly folder = newFolder();
   private readonly starting = new Set<string>();
   private readonly built = new Map<string, string>();
 
@@ -143,8 +155,6 @@ export class World {
     await Promise.all(
       [...this.sandboxes.values()].map((sandbox) => this.end(sandbox, status.terminated, { keep: false })),
     );
-    rmSync(this.folder, { recursive: true, force: true });
-    mkdirSync(this.folder, { recursive: true });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
