@@ -8,6 +8,8 @@ export const killScript = `# sh kill.sh RUN GRACE_MS [watch]
 __h_run=$1 __h_grace=$2 __h_mode=\${3-}
 ${identify}${clock}
 . "$__h_run/spec"
+# As /proc shows paths.
+__h_real=$(cd "$__h_run" && pwd -P)
 __h_supervisor=0 __h_claim_start=- __h_claim_boot=-
 [ -r "$__h_run/claimed" ] && read -r __h_supervisor __h_claim_start __h_claim_boot __h_rest <"$__h_run/claimed"
 __h_supervised() {
@@ -47,7 +49,7 @@ __h_collect() {
     IFS='
 '
     for __h_l in $(ls -l /proc/[0-9]*/fd/1 /proc/[0-9]*/fd/2 2>/dev/null); do
-      case $__h_l in *" -> $__h_run/output") __h_seeds="$__h_seeds
+      case $__h_l in *" -> $__h_real/output") __h_seeds="$__h_seeds
 /proc/\${__h_l#*/proc/}" ;; esac
     done
     IFS=$__h_ifs
