@@ -30,6 +30,11 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
     summary: 'the fixed part of every prompt, and its size',
     load: () => import('./commands/prompt.ts'),
   },
+  backend: {
+    group: 'Look',
+    summary: 'where commands run: list, status, wake, hibernate, shell, reset, copy',
+    load: () => import('./commands/backend.ts'),
+  },
   up: { group: 'Service', summary: 'start the service', load: () => import('./commands/up.ts') },
   down: { group: 'Service', summary: 'stop it', load: () => import('./commands/down.ts') },
   restart: { group: 'Service', summary: 'stop and start it', load: () => import('./commands/restart.ts') },

@@ -12,6 +12,7 @@ import { composeActivities } from './compose/activities.ts';
 import { createModels, type Models } from './compose/models.ts';
 import { promptSize } from './compose/prompt-size.ts';
 import { createBackends, type Backends } from './compose/backends.ts';
+import { createEnvironments } from './compose/environments.ts';
 import { createTerminals, type Terminals } from './compose/terminal.ts';
 import type { Core } from './core.ts';
 import { listenSomewhere } from './listen.ts';
@@ -46,7 +47,7 @@ export function createService(core: Core, role: Role): Service {
   let worker: WorkerPart | null = null;
   let gateway: Gateway | null = null;
   let terminals: Terminals | null = null;
-  let backends: Backends | null = null;
+  const backends = createBackends(core);
   const { run } = core.paths;
 
   const connect = async (): Promise<TemporalLink> => {
@@ -62,13 +63,12 @@ export function createService(core: Core, role: Role): Service {
       const link = connect();
       link.catch((error: unknown) => core.log.debug({ error: String(error) }, 'stopped before temporal was reached'));
       if (role !== 'worker') {
-        gateway = createGateway(core, { bus: bus.bus, models, linked });
+        gateway = createGateway(core, { bus: bus.bus, models, backends, linked });
         await gateway.start();
         writeRunFile(run.gateway, { pid: process.pid });
       }
       if (role !== 'gateway') {
         const environments = createEnvironmentClient(core, linked);
-        backends = createBackends(core);
         terminals = createTerminals({ core, store: core.store, backends, environments });
         const parts = { bus: bus.bus, models, terminals, backends, draining: draining.signal };
         worker = startWorkerPart(core, link, composeActivities(core, parts));
@@ -84,7 +84,7 @@ export function createService(core: Core, role: Role): Service {
       draining.abort(new Error('this worker is stopping'));
       await worker?.stop();
       terminals?.close();
-      await backends?.close();
+      await backends.close();
       await gateway?.stop();
       ending.abort(new Error('stopping'));
       await bus.close();
@@ -105,7 +105,12 @@ interface Gateway {
 /** Everything that takes messages in: the relay and the HTTP API. */
 function createGateway(
   core: Core,
-  parts: { readonly bus: StreamBus; readonly models: Models; readonly linked: { readonly link: TemporalLink | null } },
+  parts: {
+    readonly bus: StreamBus;
+    readonly models: Models;
+    readonly backends: Backends;
+    readonly linked: { readonly link: TemporalLink | null };
+  },
 ): Gateway {
   const { store, log, redact, source } = core;
   const client = createTemporalConversationClient({
@@ -123,6 +128,13 @@ function createGateway(
     client,
     submit,
     relay,
+    environments: createEnvironments({
+      core,
+      store,
+      client: createEnvironmentClient(core, parts.linked),
+      backends: parts.backends,
+      personId: ownerId,
+    }),
     personId: ownerId,
     version,
     tokenFile: core.paths.apiTokenFile,

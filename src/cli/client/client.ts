@@ -18,6 +18,15 @@ import type {
   UndoResponse,
   UsageResponse,
 } from '../../contracts/api.ts';
+import type {
+  BackendReport,
+  CopyRequest,
+  CopyResponse,
+  EnvironmentView,
+  Lease,
+  LeaseRequest,
+} from '../../contracts/api-environments.ts';
+import type { AccountView, OutboxView, PairingView, SendRequest, SendResponse } from '../../contracts/api-gateway.ts';
 import type { Repeat, ServiceLink } from './link.ts';
 import type { Call } from './exchange.ts';
 
@@ -124,6 +133,68 @@ export class HermesClient {
     return this.call('GET', '/api/prompt');
   }
 
+  async backends(): Promise<readonly BackendReport[]> {
+    const list = await this.call<{ backends: BackendReport[] }>('GET', '/api/backends', { silenceMs: 60_000 });
+    return list.backends;
+  }
+
+  async environments(): Promise<readonly EnvironmentView[]> {
+    return (await this.call<{ environments: EnvironmentView[] }>('GET', '/api/environments')).environments;
+  }
+
+  environment(id: string): Promise<EnvironmentView> {
+    return this.call('GET', environmentPath(id));
+  }
+
+  /** Answers when it is done; making an environment may mean fetching an image first. */
+  changeEnvironment(id: string, what: 'wake' | 'hibernate' | 'reset'): Promise<EnvironmentView> {
+    const repeat = what === 'reset' ? 'never' : 'harmless';
+    return this.call('POST', environmentPath(id), { body: { what }, silenceMs: longChangeMs }, repeat);
+  }
+
+  leaseEnvironment(id: string, body: LeaseRequest): Promise<Lease> {
+    return this.call('PUT', `${environmentPath(id)}/lease`, { body, silenceMs: longChangeMs });
+  }
+
+  async releaseEnvironment(id: string, holder: string): Promise<void> {
+    await this.call('DELETE', `${environmentPath(id)}/lease/${encodeURIComponent(holder)}`);
+  }
+
+  copyEnvironment(body: CopyRequest): Promise<CopyResponse> {
+    return this.call('POST', '/api/environments/copy', { body, silenceMs: longChangeMs });
+  }
+
+  platformAccounts(): Promise<{ running: boolean; accounts: AccountView[] }> {
+    return this.call('GET', '/api/gateway/accounts');
+  }
+
+  async pairings(): Promise<readonly PairingView[]> {
+    return (await this.call<{ pairings: PairingView[] }>('GET', '/api/gateway/pairings')).pairings;
+  }
+
+  /** Never repeated by itself: a wrong code counts. */
+  approvePairing(body: { code: string; me: boolean; admin: boolean }): Promise<PairingView> {
+    return this.call('POST', '/api/gateway/pairings/approve', { body }, 'never');
+  }
+
+  async revokePairing(account: string, userId: string): Promise<boolean> {
+    const body = { account, userId };
+    return (await this.call<{ revoked: boolean }>('POST', '/api/gateway/pairings/revoke', { body })).revoked;
+  }
+
+  async outbox(): Promise<readonly OutboxView[]> {
+    return (await this.call<{ messages: OutboxView[] }>('GET', '/api/gateway/outbox')).messages;
+  }
+
+  async changeOutbox(id: string, what: 'retry' | 'drop'): Promise<void> {
+    await this.call('POST', '/api/gateway/outbox', { body: { id, what } });
+  }
+
+  /** Repeated with the same key until answered, which sends it once. */
+  send(body: SendRequest): Promise<SendResponse> {
+    return this.call('POST', '/api/gateway/send', { body, silenceMs: body.waitMs + 30_000 });
+  }
+
   close(): void {
     this.link.close();
   }
@@ -137,6 +208,12 @@ export class HermesClient {
     const { signal, ...rest } = more;
     return this.link.json<T>({ method, path, ...rest, ...(signal === undefined ? {} : { signal }) }, repeat);
   }
+}
+
+const longChangeMs = 3_600_000;
+
+function environmentPath(id: string): string {
+  return `/api/environments/${encodeURIComponent(id)}`;
 }
 
 export function conversationPath(idOrName: string): string {

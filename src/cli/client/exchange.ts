@@ -4,7 +4,7 @@ import type { Endpoint } from './endpoint.ts';
 
 /** One request as the client thinks of it; `path` starts with `/` and is encoded already. */
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
   /** The service has been silent for this long: the connection counts as lost. */

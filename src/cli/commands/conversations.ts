@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { MessageView } from '../../contracts/api.ts';
 import { renderMarkdown } from '../../lib/markdown/render.ts';
 import { stripControls } from '../../lib/markdown/strip-controls.ts';
+import { confirmed } from '../confirm.ts';
 import { CliError } from '../errors.ts';
 import { ago, compactNumber, money } from '../format.ts';
 import { wantsColour } from '../io.ts';
@@ -148,14 +148,4 @@ async function deleteOne(name: string, options: { yes?: true; json?: true }): Pr
     if (options.json === true) return printJson({ id: conversation.id, deleted: true });
     await printText(`Deleted: ${title}\n`);
   });
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new CliError('Deleting needs a yes.', { hint: 'Say it with --yes.' });
-  const ask = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await ask.question(`${question} [y/N] `)).trim());
-  } finally {
-    ask.close();
-  }
 }

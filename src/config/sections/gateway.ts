@@ -11,6 +11,7 @@ export const accountSettings: ReadonlyMap<string, Keys> = new Map(
 );
 
 const conduct = {
+  enabled: flag({ default: true, description: 'Whether the enabled accounts are connected.' }),
   burstPauseMs: whole({
     default: 1200,
     min: 0,

@@ -41,6 +41,12 @@ export const docker = {
   cpus,
   memoryMb,
   pids,
+  capabilities: list({
+    default: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'],
+    item: z.string().regex(/^[A-Z_]+$/),
+    accepts: 'a list of names of Linux capabilities, without CAP_',
+    description: 'What is left after all capabilities are dropped; the default is what installing packages needs.',
+  }),
   network: choice(['on', 'off'], { default: 'on', description: 'Whether commands inside reach the network.' }),
   mounts: mounts("Folders of the engine's machine that are seen inside."),
   hibernate: choice(['stop', 'commit'], {

@@ -6,6 +6,7 @@ import { approvalRoutes } from './approval-routes.ts';
 import { conversationRoutes } from './conversation-routes.ts';
 import type { ApiContext } from './deps.ts';
 import { answerError, refusalOf, tell } from './errors.ts';
+import { environmentRoutes } from './environment-routes.ts';
 import { exportRoutes } from './export-routes.ts';
 import { bodyGuard, hostGuard, tokenGuard } from './guard.ts';
 import { messageRoutes } from './message-routes.ts';
@@ -37,6 +38,7 @@ export function createApp(context: ApiContext, token: string): OpenAPIHono {
   turnRoutes(app, context);
   exportRoutes(app, context);
   approvalRoutes(app, context);
+  environmentRoutes(app, context);
   systemRoutes(app, context);
   v1Routes(app, context);
   describe(app, context);

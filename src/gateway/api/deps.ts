@@ -4,6 +4,7 @@ import type { BusyMode } from '../../domain/busy-mode.ts';
 import type { Store } from '../../store/ports.ts';
 import type { StreamBus } from '../../stream/bus.ts';
 import type { ConversationClient } from '../conversation-client.ts';
+import type { Environments } from '../environments.ts';
 import type { Relay } from '../relay.ts';
 import type { Submit } from '../submit.ts';
 
@@ -14,6 +15,7 @@ export interface ApiDeps {
   readonly client: ConversationClient;
   readonly submit: Submit;
   readonly relay: Relay;
+  readonly environments: Environments;
   /** Whose agent this is. */
   readonly personId: string;
   readonly version: string;

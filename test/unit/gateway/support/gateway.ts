@@ -1,3 +1,4 @@
+import type { Environments } from '../../../../src/gateway/environments.ts';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -34,7 +35,9 @@ export async function openGateway(options: Partial<RelayDeps> & { start?: boolea
 }
 
 /** The same with the HTTP API listening on a free port. */
-export async function openApi(more: { maxBodyBytes?: number; allowedHosts?: readonly string[] } = {}) {
+export async function openApi(
+  more: { maxBodyBytes?: number; allowedHosts?: readonly string[]; environments?: Partial<Environments> } = {},
+) {
   const gateway = await openGateway();
   const tokenFile = join(tempDir(), 'api-token');
   const api = createApi({
@@ -49,6 +52,7 @@ export async function openApi(more: { maxBodyBytes?: number; allowedHosts?: read
     promptSize: () => Promise.resolve({ systemChars: 1, toolSchemaChars: 2, totalChars: 3, text: 'abc' }),
     listModels: () => Promise.resolve({ current: 'test:small', models: [{ id: 'test:large', contextTokens: 1000 }] }),
     ...more,
+    environments: { ...more.environments } as Environments,
   });
   await api.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(() => api.close());
