@@ -30,8 +30,8 @@ export interface HopOptions {
   readonly keepaliveMs: number;
 }
 
-/** Unanswered ones after which a server counts as frozen. */
-const keepaliveCount = 3;
+/** After so many times `keepaliveMs` without a byte a server counts as frozen. */
+const silencesAllowed = 3;
 
 /**
  * Handshake, host key, login. Rejects with a PortError: Terminal.BackendUnavailable, Terminal.Authentication, or what
@@ -69,7 +69,8 @@ export async function openHop(options: HopOptions): Promise<Hop> {
       username: destination.user,
       readyTimeout: options.timeoutMs,
       keepaliveInterval: options.keepaliveMs,
-      keepaliveCountMax: keepaliveCount - 1,
+      // The client's own count would take an answer that waits behind a long transfer for silence: see `watchSilence`.
+      keepaliveCountMax: Number.MAX_SAFE_INTEGER,
       algorithms: algorithmsFor(options.keyTypes),
       hostVerifier: (key: Buffer, done: (known: boolean) => void) => {
         options.verify(key).then(
@@ -92,6 +93,7 @@ export async function openHop(options: HopOptions): Promise<Hop> {
       software = /^SSH-[\d.]+-(\S+)/m.exec(chunk.toString('latin1'))?.[1] ?? software;
     });
     await ready;
+    watchSilence(socket, options.keepaliveMs);
   } catch (error) {
     alive = false;
     socket.destroy();
@@ -111,6 +113,19 @@ export async function openHop(options: HopOptions): Promise<Hop> {
 }
 
 const authenticationLevel = { level: 'client-authentication' };
+
+/** A server that lives answers keepalives, so a socket over which nothing comes at all is dead. */
+function watchSilence(socket: Duplex, keepaliveMs: number): void {
+  // Counted and not timed: a process that was stopped for long has not listened either.
+  let silences = 0;
+  socket.on('data', () => (silences = 0));
+  const timer = setInterval(() => {
+    if (++silences > silencesAllowed) socket.destroy();
+  }, keepaliveMs);
+  socket.once('close', () => {
+    clearInterval(timer);
+  });
+}
 
 /** A TCP connection. Rejects with Terminal.BackendUnavailable. */
 export function dial(destination: Destination, timeoutMs: number): Promise<Socket> {

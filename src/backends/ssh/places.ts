@@ -70,7 +70,8 @@ folder=${shellQuote(`${root}/${name}`)}
 mkdir -p "$folder" 2>/dev/null || mkdir -p "$folder" || exit 1
 cd "$folder" || exit 1
 if [ ! -e identity ]; then
-  printf '%s\\n' ${shellQuote(identity)} >"identity.$$" || exit 1
+  # Through cat, which says why it cannot write; the shell's own printf does not.
+  printf '%s\\n' ${shellQuote(identity)} | cat >"identity.$$" || { rm -f "identity.$$"; exit 1; }
   ln "identity.$$" identity 2>/dev/null
   rm -f "identity.$$"
 fi

@@ -11,6 +11,9 @@ import type { ChannelPool, PooledChannel } from './pool.ts';
 const maxPreambleBytes = 256 * 1024;
 const keptErrorBytes = 4_096;
 
+/** A bash that takes itself for the one that sshd has started reads the start-up files again, for every command. */
+const nested = 'SHLVL=1; export SHLVL\n';
+
 export interface SshTransportOptions {
   readonly destination: Destination;
   readonly pool: ChannelPool;
@@ -24,7 +27,7 @@ export function createSshTransport(options: SshTransportOptions): ShellTransport
     async open(command) {
       // In two halves, so that a shell that echoes its command line does not print the mark.
       const [one, two] = [randomBytes(12).toString('hex'), randomBytes(12).toString('hex')];
-      const pooled = await options.pool.exec(loginLine(`printf %s%s ${one} ${two}\n${command}`));
+      const pooled = await options.pool.exec(loginLine(`printf %s%s ${one} ${two}\n${nested}${command}`));
       const process = processOn(pooled);
       try {
         await skipPreamble(pooled.channel, process, { ...options, mark: Buffer.from(one + two) });

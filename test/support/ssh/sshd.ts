@@ -119,10 +119,13 @@ export async function startSshd(config: Readonly<Record<string, string | number>
   }
   async function stop(): Promise<void> {
     if (!server || server.exitCode !== null || server.signalCode !== null || server.pid === undefined) return;
-    const connections = connectionsOf(server.pid);
     const ended = once(server, 'exit');
+    // While its parent is still there to take note of the end; and again for one that has come in between.
+    for (const pid of connectionsOf(server.pid)) killQuietly(pid);
+    await sleep(20);
+    const late = connectionsOf(server.pid);
     server.kill('SIGKILL');
-    for (const pid of connections) killQuietly(pid);
+    for (const pid of late) killQuietly(pid);
     await ended;
   }
   const introduce = (file: string, as = port) => {

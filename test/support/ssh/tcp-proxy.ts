@@ -35,9 +35,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   function join(from: Socket, to: Socket, isAnswer: boolean): void {
     // One piece after another, so that waiting keeps their order.
     let last = Promise.resolve();
-    const pass = async (piece: Buffer) => {
+    const pass = async (piece: Buffer, dueAt: number) => {
       await thawed;
-      if (delayMs > 0) await sleep(delayMs);
+      if (dueAt > Date.now()) await sleep(dueAt - Date.now());
       if (isAnswer && answersAreCut) {
         answersAreCut = false;
         cut();
@@ -45,7 +45,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       if (!to.destroyed) to.write(piece);
     };
     from.on('data', (piece: Buffer) => {
-      last = last.then(() => pass(piece));
+      const dueAt = Date.now() + delayMs;
+      last = last.then(() => pass(piece, dueAt));
     });
     from.on('end', () => {
       last = last.then(async () => {
