@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFileSync, existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { homedir } from 'node:os';
@@ -152,15 +152,35 @@ function sshAgent(url: URL, program = 'ssh'): Agent {
   const args = [...quiet, ...login, ...port, '--', url.hostname, 'docker system dial-stdio'];
   const connect = (): Duplex => {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    const duplex = Duplex.from({ readable: child.stdout, writable: child.stdin });
+    const duplex = streamOf(child);
     let said = '';
     child.stderr.on('data', (data: Buffer) => (said = `${said}${data.toString()}`.slice(-1_000)));
     child.once('error', (error) => duplex.destroy(error));
-    child.once('exit', (code) => {
+    child.once('close', (code) => {
       if (code !== 0) duplex.destroy(new Error(said.trim() || `${program} ended with ${String(code)}`));
     });
-    duplex.once('close', () => child.kill());
     return duplex;
   };
   return Object.assign(agent, { createConnection: connect });
+}
+
+/** Both pipes of a process as one connection. `Duplex.from` calls an input nobody reads any more an error. */
+function streamOf(child: ChildProcessWithoutNullStreams): Duplex {
+  const { stdin, stdout } = child;
+  const duplex = new Duplex({
+    read: () => stdout.resume(),
+    // Where the other side has ended, its output tells why; a failed write would hide the answer.
+    write: (chunk: Buffer, _encoding, done) => void stdin.write(chunk, () => done()),
+    final: (done) => void stdin.end(() => done()),
+    destroy(error, done) {
+      child.kill();
+      done(error);
+    },
+  });
+  stdin.on('error', () => undefined);
+  stdout.on('data', (chunk: Buffer) => {
+    if (!duplex.push(chunk)) stdout.pause();
+  });
+  stdout.once('end', () => duplex.push(null));
+  return duplex;
 }

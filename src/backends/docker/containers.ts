@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { PortError } from '../../lib/port-error.ts';
+import { keysOf, unless } from './answers.ts';
 import type { DockerClient } from './client.ts';
-import { reasonOf, statusOf } from './errors.ts';
+import { reasonOf } from './errors.ts';
 import { labels, type DockerNames } from './names.ts';
 import type { DockerSettings } from './options.ts';
 import { containerBody, driftOf, liveLimits } from './settings.ts';
@@ -13,22 +14,28 @@ export type Inspected = Docker.ContainerInspectInfo;
 const attempts = 40;
 const pauseMs = 250;
 const stopGraceSeconds = 2;
+/** Somebody else may stop it meanwhile; more often than this it ends by itself. */
+const mostStarts = 3;
 const changeLimitMs = 60_000;
 
 /** The containers of this installation, one per environment. Methods reject with a PortError and are idempotent. */
 export interface DockerContainers {
   /** Null when there is none. Terminal.Invalid: the name is taken by a container that is not ours. */
   find(environmentId: string): Promise<Inspected | null>;
-  /** Makes it from `image()` where there is none, starts it where it does not run, and updates its limits. */
-  ensureRunning(
-    environmentId: string,
-    image: () => Promise<BaseImage>,
-    hear?: (line: string) => void,
-  ): Promise<Inspected>;
+  /** Makes it where there is none, starts it where it does not run, updates its limits, and looks whether it works. */
+  ensureRunning<T>(environmentId: string, wanted: Wanted<T>): Promise<T>;
   /** Resolves with what it is once it has stopped. */
   stop(container: Inspected): Promise<Inspected>;
   /** Removes it with its unnamed volumes, whatever it does. */
   remove(id: string): Promise<void>;
+}
+
+export interface Wanted<T> {
+  /** What to make it from. */
+  readonly image: () => Promise<BaseImage>;
+  /** Asked of the container once it runs; what it rejects with is final, unless it is that nothing runs. */
+  readonly prove: (container: Inspected) => Promise<T>;
+  readonly hear?: ((line: string) => void) | undefined;
 }
 
 /** What a container is made from; the generation is that of a snapshot, 0 for the image of the settings. */
@@ -60,24 +67,15 @@ export function createDockerContainers(
     const image = await client.ask('image', () => unless([404], docker.getImage(base.reference).inspect()));
     if (!image) return false;
     const { Config } = image;
-    const volumes = Object.keys((Config.Volumes as Record<string, unknown> | null) ?? {});
+    const volumes = keysOf(Config.Volumes);
     const body = containerBody({ settings, names, environmentId, base, volumes });
     return (await ask((abortSignal) => unless([404, 409], docker.createContainer({ ...body, abortSignal })))) !== null;
   }
 
-  async function start(container: Inspected): Promise<boolean> {
+  async function start(container: Inspected): Promise<void> {
     const target = docker.getContainer(container.Id);
-    try {
-      if (container.State.Paused) await ask((abortSignal) => target.unpause({ abortSignal }));
-      else await ask((abortSignal) => unless([304, 404, 409], target.start({ abortSignal })));
-      return true;
-    } catch (error) {
-      // One that has never run holds nothing, and would stand in the way of better settings.
-      if (container.State.Status === 'created') {
-        await ask((abortSignal) => unless([404, 409], target.remove({ abortSignal })));
-      }
-      throw error;
-    }
+    if (container.State.Paused) await ask((abortSignal) => target.unpause({ abortSignal }));
+    else await ask((abortSignal) => unless([304, 404, 409], target.start({ abortSignal })));
   }
 
   async function updateLimits(container: Inspected, hear?: (line: string) => void): Promise<void> {
@@ -93,18 +91,29 @@ export function createDockerContainers(
 
   return {
     find,
-    async ensureRunning(environmentId, image, hear) {
+    async ensureRunning(environmentId, { image, prove, hear }) {
+      let starts = 0;
+      let fresh = false;
       for (let attempt = 0; attempt < attempts; attempt++) {
         const found = await find(environmentId);
         if (!found) {
-          if (await make(environmentId, await image())) continue;
-        } else if (found.State.Running && !found.State.Paused) {
-          await updateLimits(found, hear);
-          return (await find(environmentId)) ?? found;
+          fresh = await make(environmentId, await image());
+          if (fresh) continue;
         } else if (!found.State.Dead && found.State.Status !== 'removing') {
           await updateLimits(found, hear);
-          await start(found);
-          continue;
+          try {
+            const running = found.State.Running && !found.State.Paused;
+            if (running) return await prove(found);
+            if (starts++ === mostStarts) throw endsAtOnce(found);
+            await start(found);
+            continue;
+          } catch (error) {
+            // It ended or went meanwhile.
+            const passing = PortError.is(error) && ['Terminal.Asleep', 'Terminal.SessionLost'].includes(error.code);
+            // One that was just made holds nothing, and would stand in the way of better settings.
+            if (!passing && fresh) await remove(client, found.Id);
+            if (!passing) throw error;
+          }
         }
         await sleep(pauseMs);
       }
@@ -116,25 +125,26 @@ export function createDockerContainers(
       await ask((abortSignal) => unless([304], target.stop({ t: stopGraceSeconds, abortSignal })));
       return ask((abortSignal) => target.inspect({ abortSignal }));
     },
-    async remove(id) {
-      const target = docker.getContainer(id);
-      for (let attempt = 0; attempt < attempts; attempt++) {
-        // 409: another client is removing it.
-        await ask((abortSignal) => unless([404, 409], target.remove({ force: true, v: true, abortSignal })));
-        if ((await ask((abortSignal) => unless([404], target.inspect({ abortSignal })))) === null) return;
-        await sleep(pauseMs);
-      }
-      throw new PortError('Terminal.BackendUnavailable', 'Docker does not remove the container.', { details: { id } });
-    },
+    remove: (id) => remove(client, id),
   };
 }
 
-/** Null where the daemon answers with one of these. */
-export async function unless<T>(statuses: readonly number[], answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (statuses.includes(statusOf(error) ?? 0)) return null;
-    throw error;
+function endsAtOnce({ Config, State }: Inspected): PortError {
+  const why = State.Error || `exit code ${State.ExitCode}`;
+  const message = `A container from ${Config.Image} ends as soon as it is started (${why}). Check terminal.docker.image; \`hermes backend reset\` makes a new one.`;
+  return new PortError('Terminal.Invalid', message);
+}
+
+async function remove(client: DockerClient, id: string): Promise<void> {
+  const target = client.docker.getContainer(id);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    // 409: another client is removing it.
+    const removal = (abortSignal: AbortSignal) =>
+      unless([404, 409], target.remove({ force: true, v: true, abortSignal }));
+    await client.ask('container', removal, { timeoutMs: changeLimitMs });
+    if ((await client.ask('container', (abortSignal) => unless([404], target.inspect({ abortSignal })))) === null)
+      return;
+    await sleep(pauseMs);
   }
+  throw new PortError('Terminal.BackendUnavailable', 'Docker does not remove the container.', { details: { id } });
 }

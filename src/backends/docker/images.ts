@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { PortError } from '../../lib/port-error.ts';
 import type { ChangeOptions } from '../backend.ts';
 import type { DockerClient } from './client.ts';
@@ -94,7 +93,7 @@ async function pull(client: DockerClient, image: string, { progress, signal }: C
     await client.ask(
       'image',
       async (abortSignal) => {
-        const answer = (await client.docker.pull(image, { abortSignal })) as Readable;
+        const answer = await client.docker.pull(image, { abortSignal });
         await follow(answer, pullProgress(image, progress));
       },
       { timeoutMs: pullLimitMs, signal },
@@ -128,7 +127,7 @@ async function build(
     await client.ask(
       'image',
       async (abortSignal) => {
-        await follow((await client.docker.buildImage({ context, src }, { ...options, abortSignal })) as Readable, hear);
+        await follow(await client.docker.buildImage({ context, src }, { ...options, abortSignal }), hear);
       },
       { timeoutMs: pullLimitMs, signal },
     );
@@ -149,7 +148,7 @@ interface ProgressLine {
 }
 
 /** Reads a progress answer to its end; what it reports as failed is thrown like an answer with status 500. */
-export async function follow(answer: Readable, hear: (line: ProgressLine) => void): Promise<void> {
+export async function follow(answer: NodeJS.ReadableStream, hear: (line: ProgressLine) => void): Promise<void> {
   for await (const text of createInterface({ input: answer })) {
     if (text === '') continue;
     const line = JSON.parse(text) as ProgressLine;

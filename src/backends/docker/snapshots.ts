@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { unless, type BaseImage, type Inspected } from './containers.ts';
+import { labelsOf, tagsOf, unless } from './answers.ts';
+import type { BaseImage, Inspected } from './containers.ts';
 import type { DockerClient } from './client.ts';
 import { follow } from './images.ts';
 import { labels, type DockerNames } from './names.ts';
@@ -43,7 +43,7 @@ export function createDockerSnapshots(
   async function tagged(environmentId: string): Promise<Snapshot[]> {
     const repository = `${names.snapshots(environmentId)}:`;
     const found = (await images(environmentId, false)).flatMap(({ Id, RepoTags, Labels }) =>
-      (tagsOf(RepoTags) ?? [])
+      tagsOf(RepoTags)
         .filter((tag) => tag.startsWith(repository))
         .map((reference) => ({
           reference,
@@ -126,17 +126,8 @@ async function flatten(docker: Docker, container: Inspected, target: Target): Pr
     ...(WorkingDir === '' ? [] : [`WORKDIR ${WorkingDir}`]),
     ...Object.entries(target.marks).map(([name, value]) => `LABEL ${word(name)}=${word(value)}`),
   ];
-  const files = (await docker.getContainer(container.Id).export({ abortSignal })) as Readable;
-  await follow((await docker.importImage(files, { repo, tag, changes, abortSignal })) as Readable, () => undefined);
-}
-
-/** A list says `<none>:<none>` or nothing at all for an image without a tag. */
-function tagsOf(tags: string[] | null | undefined): string[] {
-  return (tags ?? []).filter((tag) => tag !== '<none>:<none>');
-}
-
-function labelsOf(found: Record<string, string> | null): Record<string, string | undefined> {
-  return found ?? {};
+  const files = await docker.getContainer(container.Id).export({ abortSignal });
+  await follow(await docker.importImage(files, { repo, tag, changes, abortSignal }), () => undefined);
 }
 
 function marksOf(container: Inspected, { generation, source }: { generation: number; source: string }) {

@@ -1,13 +1,21 @@
 import type Docker from 'dockerode';
-import { unless } from './containers.ts';
+import { labelsOf, listOf, tagsOf, unless } from './answers.ts';
 import type { DockerClient } from './client.ts';
-import type { DockerImages } from './images.ts';
-import { labels, type DockerNames } from './names.ts';
-import type { DockerSettings } from './options.ts';
+import { labels } from './names.ts';
+import type { DockerParts } from './parts.ts';
 
 export interface SweepOptions {
   readonly olderThanMs: number;
+  /** Ids of environments that somebody may still use. */
   readonly known: ReadonlySet<string>;
+}
+
+interface Sweep {
+  readonly parts: DockerParts;
+  /** What is younger stays: its record may not be written yet. Milliseconds since 1970. */
+  readonly limit: number;
+  readonly known: ReadonlySet<string>;
+  readonly filters: { readonly label: string[] };
 }
 
 /**
@@ -15,77 +23,59 @@ export interface SweepOptions {
  * and that are older than the limit; never a container in which a command runs. A label alone proves nothing, since
  * what people make from our images inherits it: the name must be the one we would give. Says how many.
  */
-export async function sweepOrphans(
-  client: DockerClient,
-  { settings, names, images }: { settings: DockerSettings; names: DockerNames; images: DockerImages },
-  { olderThanMs, known }: SweepOptions,
-): Promise<number> {
-  const { docker } = client;
-  const limit = Date.now() - olderThanMs;
-  const filters = { label: [`${labels.installation}=${settings.installationId}`] };
-  const orphaned = (environmentId: string | undefined): environmentId is string =>
-    environmentId !== undefined && !known.has(environmentId);
-  let count = 0;
+export async function sweepOrphans(parts: DockerParts, { olderThanMs, known }: SweepOptions): Promise<number> {
+  const filters = { label: [`${labels.installation}=${parts.settings.installationId}`] };
+  const sweep = { parts, known, filters, limit: Date.now() - olderThanMs };
+  // In this order: each is in the way of the next.
+  return (await sweepContainers(sweep)) + (await sweepImages(sweep)) + (await sweepVolumes(sweep));
+}
 
-  async function remove(removal: (abortSignal: AbortSignal) => Promise<unknown>): Promise<void> {
-    // 404: another client was faster. 409: somebody uses it, so it is no orphan.
-    const removed = await client.ask('engine', (abortSignal) =>
-      unless(
-        [404, 409],
-        removal(abortSignal).then(() => true),
-      ),
-    );
-    if (removed === true) count++;
-  }
-
-  const containers = await client.ask('engine', (abortSignal) =>
-    docker.listContainers({ all: true, filters, abortSignal }),
+async function sweepContainers({ parts, limit, known, filters }: Sweep): Promise<number> {
+  const { client, names } = parts;
+  const found = await client.ask('engine', (abortSignal) =>
+    client.docker.listContainers({ all: true, filters, abortSignal }),
   );
-  for (const { Id, Names, Labels, Created, State } of containers) {
-    const environmentId = Labels[labels.environment];
-    if (!orphaned(environmentId) || !Names.includes(`/${names.container(environmentId)}`)) continue;
-    if (Created * 1_000 > limit || (State === 'running' && (await isBusy(client, Id)))) continue;
-    await remove((abortSignal) => docker.getContainer(Id).remove({ force: true, v: true, abortSignal }));
-  }
-
-  const current = await images.reference();
-  const found = await client.ask('engine', (abortSignal) => docker.listImages({ filters, abortSignal }));
-  for (const image of found) {
-    const tags = (image.RepoTags as string[] | null) ?? [];
-    if (image.Created * 1_000 > limit || tags.some((tag) => tag !== '<none>:<none>' && !names.isOurTag(tag))) continue;
-    const environmentId = (image.Labels as Record<string, string> | null)?.[labels.environment];
-    if (environmentId === undefined ? tags.includes(current) : known.has(environmentId)) continue;
-    await remove((abortSignal) => docker.getImage(image.Id).remove({ abortSignal }));
-  }
-
-  count += await sweepVolumes(client, filters, { orphaned, names, limit });
-  return count;
-}
-
-async function sweepVolumes(
-  client: DockerClient,
-  filters: { label: string[] },
-  { orphaned, names, limit }: { orphaned: (id: string | undefined) => id is string; names: DockerNames; limit: number },
-): Promise<number> {
   let count = 0;
-  for (const volume of await ownVolumes(client, filters)) {
-    const environmentId = volume.Labels[labels.environment];
-    if (!orphaned(environmentId) || !volume.Name.startsWith(`${names.container(environmentId)}-`)) continue;
-    if (Date.parse(volume.CreatedAt ?? '') > limit) continue;
-    const gone = await client.ask('engine', (abortSignal) =>
-      unless(
-        [404, 409],
-        docker(client, volume.Name)
-          .remove({ abortSignal })
-          .then(() => true),
-      ),
+  for (const { Id, Names, Labels, Created, State } of found) {
+    const environmentId = Labels[labels.environment];
+    if (environmentId === undefined || known.has(environmentId)) continue;
+    if (!Names.includes(`/${names.container(environmentId)}`) || Created * 1_000 > limit) continue;
+    if (State === 'running' && (await isBusy(client, Id))) continue;
+    count += await removed(client, (abortSignal) =>
+      client.docker.getContainer(Id).remove({ force: true, v: true, abortSignal }),
     );
-    if (gone === true) count++;
   }
   return count;
 }
 
-/** Volumes of one environment, whoever uses them. */
+async function sweepImages({ parts, limit, known, filters }: Sweep): Promise<number> {
+  const { client, names, images } = parts;
+  const current = await images.reference();
+  const found = await client.ask('engine', (abortSignal) => client.docker.listImages({ filters, abortSignal }));
+  let count = 0;
+  for (const { Id, RepoTags, Labels, Created } of found) {
+    const tags = tagsOf(RepoTags);
+    if (Created * 1_000 > limit || !tags.every(names.isOurTag)) continue;
+    const environmentId = labelsOf(Labels)[labels.environment];
+    if (environmentId === undefined ? tags.includes(current) : known.has(environmentId)) continue;
+    count += await removed(client, (abortSignal) => client.docker.getImage(Id).remove({ abortSignal }));
+  }
+  return count;
+}
+
+async function sweepVolumes({ parts, limit, known, filters }: Sweep): Promise<number> {
+  const { client, names } = parts;
+  let count = 0;
+  for (const { Name, Labels, CreatedAt } of await ownVolumes(client, filters)) {
+    const environmentId = Labels[labels.environment];
+    if (environmentId === undefined || known.has(environmentId)) continue;
+    if (!Name.startsWith(`${names.container(environmentId)}-`) || Date.parse(CreatedAt ?? '') > limit) continue;
+    count += await removed(client, (abortSignal) => client.docker.getVolume(Name).remove({ abortSignal }));
+  }
+  return count;
+}
+
+/** Volumes of one environment. One that a container of somebody else uses stays. */
 export async function removeVolumes(
   client: DockerClient,
   installationId: string,
@@ -93,26 +83,32 @@ export async function removeVolumes(
 ): Promise<void> {
   const label = [`${labels.installation}=${installationId}`, `${labels.environment}=${environmentId}`];
   for (const { Name } of await ownVolumes(client, { label })) {
-    await client.ask('engine', (abortSignal) => unless([404, 409], docker(client, Name).remove({ abortSignal })));
+    await removed(client, (abortSignal) => client.docker.getVolume(Name).remove({ abortSignal }));
   }
-}
-
-async function ownVolumes(client: DockerClient, filters: { label: string[] }): Promise<CreatedVolume[]> {
-  const { Volumes } = await client.ask('engine', (abortSignal) => client.docker.listVolumes({ filters, abortSignal }));
-  return (Volumes as CreatedVolume[] | null) ?? [];
 }
 
 type CreatedVolume = Docker.VolumeInspectInfo & { readonly CreatedAt?: string };
 
-function docker(client: DockerClient, volume: string): Docker.Volume {
-  return client.docker.getVolume(volume);
+async function ownVolumes(client: DockerClient, filters: { label: string[] }): Promise<readonly CreatedVolume[]> {
+  const { Volumes } = await client.ask('engine', (abortSignal) => client.docker.listVolumes({ filters, abortSignal }));
+  return listOf<CreatedVolume>(Volumes);
+}
+
+/** 1 when it was removed. 404: another client was faster. 409: somebody uses it, so it is no orphan. */
+async function removed(client: DockerClient, removal: (signal: AbortSignal) => Promise<unknown>): Promise<number> {
+  const done = await client.ask('engine', (signal) =>
+    unless(
+      [404, 409],
+      removal(signal).then(() => true),
+    ),
+  );
+  return done === true ? 1 : 0;
 }
 
 /** Whether anything but the waiting main process and its init runs there. */
 async function isBusy(client: DockerClient, id: string): Promise<boolean> {
-  const answer = await client.ask('container', (abortSignal) =>
+  const answer: unknown = await client.ask('container', (abortSignal) =>
     unless([404, 409], client.docker.getContainer(id).top({ ps_args: '-eo pid,args', abortSignal })),
   );
-  const processes = (answer as { Processes?: string[][] } | null)?.Processes ?? [];
-  return processes.length > 2;
+  return listOf((answer as { Processes?: string[][] } | null)?.Processes).length > 2;
 }

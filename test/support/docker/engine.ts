@@ -79,6 +79,8 @@ export function dockerEngine({ diskMb }: EngineOptions = {}): DockerEngine {
 
   async function start(): Promise<void> {
     bridged ??= makeBridge(bridge);
+    // What a daemon that was killed leaves would make the next one believe that it still runs.
+    endContainerd(folder);
     rmSync(join(folder, 'dockerd.pid'), { force: true });
     const log = openSync(join(folder, 'dockerd.log'), 'a');
     const args = [
@@ -133,6 +135,13 @@ export function dockerEngine({ diskMb }: EngineOptions = {}): DockerEngine {
       bridged = undefined;
     },
   };
+}
+
+function endContainerd(folder: string): void {
+  const file = join(folder, 'exec', 'containerd', 'containerd.pid');
+  const pid = readText(file);
+  if (pid !== '' && readText(`/proc/${pid}/cmdline`).includes(`${folder}/`)) process.kill(Number(pid), 'SIGKILL');
+  rmSync(file, { force: true });
 }
 
 /** False where this machine makes no bridges: then containers have only loopback. */

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 
@@ -63,7 +62,7 @@ function makeBusyboxTree(tree: string): void {
 async function importTree(docker: Docker, tree: string, image: string, changes: string[]): Promise<void> {
   const tar = spawn('tar', ['-C', tree, '--numeric-owner', '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [repo = '', tag = ''] = image.split(':');
-  const answer = (await docker.importImage(tar.stdout, { repo, tag, changes })) as Readable;
+  const answer = await docker.importImage(tar.stdout, { repo, tag, changes });
   let said = '';
   for await (const chunk of answer) said += String(chunk);
   if (said.includes('"error"')) throw new Error(`The image ${image} was not imported: ${said}`);
