@@ -5,20 +5,11 @@ export async function* untilAborted(
   note: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      reject(signal?.reason as Error);
-    };
-  });
-  // It may come when nobody waits for a chunk.
-  aborted.catch(() => undefined);
-  signal?.addEventListener('abort', onAbort, { once: true });
   let ended = false;
   try {
     signal?.throwIfAborted();
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await orAborted(iterator.next(), signal);
       if (next.done === true) {
         ended = true;
         return;
@@ -29,10 +20,25 @@ export async function* untilAborted(
     note(error);
     throw error;
   } finally {
-    signal?.removeEventListener('abort', onAbort);
     // Not waited for: a generator that hangs in its source would never answer.
     if (!ended) void iterator.return?.().catch(() => undefined);
   }
+}
+
+/** No race with one promise for the whole source: that would hold every chunk until the end. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason as Error);
+    };
+    const settled = () => {
+      signal.removeEventListener('abort', onAbort);
+    };
+    work.then(resolve, reject).finally(settled);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
 }
 
 /** The same bytes in pieces of exactly `size`, the last one shorter. */

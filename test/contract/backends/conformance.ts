@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { Backend } from '../../../src/backends/backend.ts';
+import type { FailureType } from '../../../src/contracts/failure-types.ts';
 import { openBench, type Bench, type ClientOptions, type LivingOutside } from './harness.ts';
+import { clientFacts } from './facts-clients.ts';
 import { filesFacts } from './facts-files.ts';
 import { killFacts } from './facts-kill.ts';
 import { lifecycleFacts } from './facts-lifecycle.ts';
 import { onceFacts } from './facts-once.ts';
 import { ptyFacts } from './facts-pty.ts';
 import { resultFacts } from './facts-results.ts';
+import { reachFacts } from './facts-reach.ts';
 import { sessionFacts } from './facts-sessions.ts';
+import { shellFacts } from './facts-shell.ts';
+import { transferFacts } from './facts-transfer.ts';
 
 const groups = {
   results: resultFacts,
@@ -15,8 +20,12 @@ const groups = {
   kill: killFacts,
   once: onceFacts,
   pty: ptyFacts,
+  clients: clientFacts,
   files: filesFacts,
+  transfer: transferFacts,
+  shell: shellFacts,
   lifecycle: lifecycleFacts,
+  reach: reachFacts,
 };
 
 /** What a backend may declare that it does not do; everything else is held to. */
@@ -30,7 +39,20 @@ type Gap =
   /** There is no path that is refused to this user. */
   | 'denied-paths'
   /** Nothing to make a pseudo-terminal with (neither util-linux `script` nor python3). */
-  | 'pty';
+  | 'pty'
+  /** There is no shell for a person. */
+  | 'shell'
+  /** The other side runs in the process of the test, so that its memory cannot be told from the client's. */
+  | 'flat-memory';
+
+/** A way of being out of reach: nothing listens, the key is wrong, … */
+export interface OutOfReach {
+  readonly why: string;
+  /** Opens the backend so; nothing is made or asked yet. */
+  open(): Promise<Backend> | Backend;
+  /** What every method that must ask the other side rejects with. */
+  readonly code: FailureType;
+}
 
 export interface BackendUnderTest {
   readonly name: string;
@@ -41,6 +63,11 @@ export interface BackendUnderTest {
   readonly lacks?: readonly Gap[];
   /** Where one run cannot see the processes of another. */
   readonly living?: LivingOutside;
+  /** A folder in the environment on a file system of a few MB, which the suite fills. */
+  smallFolder?(): Promise<string>;
+  /** What there is of an environment, looked for past the backend: containers, folders, snapshots. */
+  leftovers?(environmentId: string): Promise<readonly string[]>;
+  readonly outOfReach?: readonly OutOfReach[];
   /** Only these groups, for a variant of a backend that is held to all of them elsewhere. */
   readonly only?: readonly (keyof typeof groups)[];
   close?(): Promise<void>;

@@ -29,6 +29,7 @@ function describePlace(
       config: JSON.stringify(options),
     },
     ...declared,
+    lacks: ['shell', ...(declared.lacks ?? [])],
     close: () => {
       rmSync(home, { recursive: true, force: true });
       return Promise.resolve();
