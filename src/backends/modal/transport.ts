@@ -118,6 +118,8 @@ function inputOf(process: ContainerProcess<Uint8Array>): Writable {
     );
   };
   return new Writable({
+    // While one message is under way, the next one gathers.
+    highWaterMark: pieceBytes,
     write: (piece: Buffer, _encoding, done) => {
       settled(send(piece), done);
     },

@@ -54,6 +54,7 @@ export function routerHandlers(site: Site): Record<string, grpc.UntypedHandleCal
   };
   const read: grpc.handleServerStreamingCall<Request, { data: Buffer }> = (call) => {
     const stop = new AbortController();
+    const stopped = once(stop.signal, 'abort');
     call.on('cancelled', () => {
       stop.abort();
     });
@@ -62,7 +63,7 @@ export function routerHandlers(site: Site): Record<string, grpc.UntypedHandleCal
       const { offset, fileDescriptor } = call.request as { offset: number; fileDescriptor: number };
       const output = processOf(call.request).output[fileDescriptor === 1 ? 1 : 0];
       for await (const data of output.read(offset, stop.signal)) {
-        if (!call.write({ data })) await Promise.race([once(call, 'drain'), once(stop.signal, 'abort')]);
+        if (!call.write({ data })) await Promise.race([once(call, 'drain'), stopped]);
       }
       call.end();
     };
