@@ -6,7 +6,8 @@ import type { DaytonaClient } from './client.ts';
 import { unlessAborted, withinLimit } from './wait.ts';
 
 const defaults = { maxOutputBytes: 4 * 1024 * 1024, timeoutMs: 30_000 };
-const marks = { output: '\n:o\n', result: '\n:r\n', end: '\n:e' };
+const marks = { output: '\n:o\n', result: '\n:r\n', code: '\n:c', end: '\n:e' };
+const errorChars = 4096;
 
 /**
  * Every script is one request to process/execute: nothing is kept open between two, and a broken connection concerns
@@ -20,7 +21,7 @@ export function createDaytonaShell(
   async function execute(script: string, maxOutputBytes: number, timeoutMs: number): Promise<ShellResult> {
     // A second more there, so that our own limit is the one that is met.
     const seconds = Math.ceil(timeoutMs / 1000) + 1;
-    const command = framed(script, maxOutputBytes + 1);
+    const command = framed(script);
     let answer;
     try {
       answer = await client.ask('command', () =>
@@ -51,38 +52,32 @@ export function createDaytonaShell(
 
 /**
  * The daemon gives its shell the command as a script and answers with standard output and error as one text. So the
- * output goes through base64 between marks, exit code and the end of standard error follow, and what the shell says
- * itself (a warning about the locale) falls outside.
+ * output goes through base64 between marks, standard error and exit code follow, and what the shell says itself (a
+ * warning about the locale) falls outside. Four processes; every one more costs a millisecond or two.
  */
-function framed(script: string, mostBytes: number): string {
+function framed(script: string): string {
   return `exec 3>&1 2>/dev/null
-printf '${escaped(marks.output)}'
-__h_r=$({ { { sh -c ${shellQuote(script)} </dev/null 2>&5 3>&- 4>&- 5>&-; echo $? >&4; } |
-  head -c ${mostBytes} | base64 >&3; } 5>&1 | tail -c 4096 | base64; } 4>&1)
-printf '${escaped(marks.result)}%s${escaped(marks.end)}' "$__h_r"`;
-}
-
-function escaped(mark: string): string {
-  return mark.replaceAll('\n', '\\n');
+printf '\\n:o\\n'
+__h_e=$({ { sh -c ${shellQuote(script)} </dev/null 2>&4 3>&- 4>&-; printf '\\n:c%s\\n' $? >&4; } | base64 >&3; } 4>&1)
+printf '\\n:r\\n%s\\n:e' "$__h_e"`;
 }
 
 function parseFrame(text: string): ShellResult {
   const from = text.indexOf(marks.output);
   const middle = text.indexOf(marks.result, Math.max(0, from));
-  const end = text.indexOf(marks.end, middle);
-  if (from < 0 || middle < 0 || end < 0) {
+  const whole = from >= 0 && middle >= 0 && text.endsWith(marks.end);
+  const said = text.slice(middle + marks.result.length, -marks.end.length);
+  const codeAt = said.lastIndexOf(marks.code);
+  const [, code] = /^(\d+)(?:\n|$)/.exec(said.slice(codeAt + marks.code.length)) ?? [];
+  if (!whole || codeAt < 0 || code === undefined) {
     throw new PortError(
       'Terminal.OutcomeUnknown',
       'The command was ended from outside before its result was complete.',
     );
   }
-  const [code = '', ...errors] = text.slice(middle + marks.result.length, end).split('\n');
-  if (!/^\d+$/.test(code)) {
-    throw new PortError('Terminal.OutcomeUnknown', 'The command was ended from outside; its exit code is not known.');
-  }
   return {
     exitCode: Number(code),
     stdout: Buffer.from(text.slice(from + marks.output.length, middle), 'base64'),
-    stderr: Buffer.from(errors.join(''), 'base64').toString('utf8'),
+    stderr: said.slice(0, codeAt).slice(-errorChars),
   };
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 export interface Fault {
   /** Matched against `METHOD /path`. */
@@ -20,6 +21,7 @@ export interface Fault {
 
 export interface Faults {
   add(fault: Fault): void;
+  /** No more of them; who hangs is let go of. */
   clear(): void;
   /** True where the request has been dealt with. */
   meet(request: IncomingMessage, response: ServerResponse): boolean;
@@ -27,12 +29,15 @@ export interface Faults {
 
 export function createFaults(): Faults {
   let waiting: { fault: Fault; left: number }[] = [];
+  const hanging = new Set<Socket>();
   return {
     add: (fault) => {
       waiting.push({ fault, left: fault.times ?? 1 });
     },
     clear: () => {
       waiting = [];
+      for (const socket of hanging) socket.destroy();
+      hanging.clear();
     },
     meet: (request, response) => {
       const line = `${request.method ?? ''} ${request.url ?? ''}`;
@@ -42,6 +47,7 @@ export function createFaults(): Faults {
       const { kind, status = 500, headers, message = 'a fault of the test' } = met.fault;
       switch (kind) {
         case 'hang':
+          hanging.add(request.socket);
           return true;
         case 'refuse':
           request.socket.destroy();

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { spawn as spawnPty, type IPty } from '@lydell/node-pty';
 import busboy from 'busboy';
@@ -88,6 +88,7 @@ async function upload(machine: Machine, request: IncomingMessage, response: Serv
   const files: { path: string }[] = [];
   const errors: string[] = [];
   const work: Promise<void>[] = [];
+  const inputs: Writable[] = [];
   const parser = busboy({ headers: request.headers, preservePath: true });
   parser.on('field', (name, value) => places.set(name.replace('.path', ''), value.trim()));
   parser.on('file', (name, stream) => {
@@ -105,7 +106,10 @@ async function upload(machine: Machine, request: IncomingMessage, response: Serv
     stream.on('end', () => whole.end('whole\n'));
     stream.on('error', () => whole.destroy());
     child.stdin?.on('error', () => stream.resume());
-    if (child.stdin) stream.pipe(child.stdin);
+    if (child.stdin) {
+      inputs.push(child.stdin, whole);
+      stream.pipe(child.stdin);
+    }
     work.push(
       once(child, 'close').then(([code]) => {
         if (code === 0) files.push({ path });
@@ -117,6 +121,8 @@ async function upload(machine: Machine, request: IncomingMessage, response: Serv
     await pipeline(request, parser);
   } catch (error) {
     errors.push(String(error));
+    // What has not come whole ends without its last word.
+    for (const input of inputs) input.destroy();
   }
   await Promise.all(work);
   sendJson(response, errors.length === 0 ? 200 : 400, { errors, files });
