@@ -50,11 +50,11 @@ async function list(options: Json): Promise<void> {
     const backends = await client.backends();
     if (options.json === true) return printJson(backends);
     const columns = [{ title: '' }, { title: 'backend' }, { title: 'here' }, { title: 'why', flexible: true }];
-    const rows = backends.map(({ id, current, usable, detail, fix }) => [
+    const rows = backends.map(({ id, current, usable, detail }) => [
       current ? '*' : '',
       id,
       usable ? 'yes' : 'no',
-      fix === null ? detail : `${detail} ${fix}`,
+      detail,
     ]);
     await printText(formatTable(columns, rows, outputWidth()));
   });
