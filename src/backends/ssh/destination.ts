@@ -32,7 +32,7 @@ export function destinationsOf(options: DestinationOptions): readonly [...Destin
   ];
 }
 
-const form = /^(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/;
+const form = /^(?:([^@\s]+)@)?(?:\[([^\]\s]+)\]|([^:@[\]\s]+))(?::(\d{1,5}))?$/;
 
 function parseDestination(text: string, defaultUser: string): Destination {
   const [, user = defaultUser, address, name, port = '22'] = form.exec(text) ?? [];
