@@ -13,7 +13,7 @@ __h_find() {
     # Others by that name (BSD, busybox) lose the exit code or need a terminal of their own.
     case $(script --version 2>/dev/null) in *util-linux*) __h_maker=script && return ;; esac
   fi
-  for __h_python in python3 /usr/bin/python3 python; do
+  for __h_python in python3 python; do
     "$__h_python" -c 'import pty, fcntl, termios, select' 2>/dev/null && __h_maker=python && return
   done
   echo 'There is nothing here to make a pseudo-terminal with: install util-linux (bsdutils on Debian) for script, or python3.' >&2

@@ -38,6 +38,8 @@ if ! ln "$__h_run/claim.$$" "$__h_run/claimed"; then
   exit 3
 fi
 . "$__h_run/spec"
+# Room for the record, taken while there is some: a command may fill the disk.
+printf '%64s\\n' '' >"$__h_run/exit.$$"
 __h_generation() {
   __h_gen=none
   [ -r "$__h_session/state" ] && read -r __h_gen <"$__h_session/state"
@@ -131,9 +133,9 @@ case $__h_ended in
   ????????????????) __h_ns=\${__h_ended}000 ;;
   *) __h_clock ;;
 esac
-until printf '%s %s %s %s\\n' "$__h_code" "$__h_signal" $__h_timed_out "$__h_ns" >"$__h_run/exit.$$" &&
+until printf '%-64s\\n' "$__h_code $__h_signal $__h_timed_out $__h_ns" 1<>"$__h_run/exit.$$" &&
   mv "$__h_run/exit.$$" "$__h_run/exit"; do
-  # A full disk: the outcome is known and must not be lost for want of a few bytes.
+  # The outcome is known and must not be lost for want of a few bytes.
   [ -d "$__h_run" ] || exit 0
   sleep 1
 done

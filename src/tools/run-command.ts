@@ -10,6 +10,7 @@ const input = z.strictObject({
   command: z.string().min(1).describe('Line or script for bash'),
   timeoutSeconds: z.number().positive().optional().describe('Limit; default 180'),
   cwd: z.string().min(1).optional().describe('Directory for this command only'),
+  pty: z.boolean().optional().describe('On a terminal of 120x40, for programs that want one'),
   background: z.boolean().optional().describe('Return at once with a run id; see process'),
 });
 type Input = z.infer<typeof input>;
@@ -78,6 +79,7 @@ function specOf(args: Input, context: ToolContext): RunSpec {
     command: args.command,
     sessionKey: context.conversationId,
     ...(args.cwd === undefined ? {} : { cwd: args.cwd }),
+    ...(args.pty === true ? { pty: { columns: 120, rows: 40 } } : {}),
   };
 }
 

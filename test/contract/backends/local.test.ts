@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,16 +27,33 @@ function unmount(): void {
   for (const path of mounted.splice(0)) execFileSync('umount', [path]);
 }
 
-for (const shell of [undefined, '/bin/sh']) {
+/** First in the PATH: a `script` that is not the one we know, as on other systems. */
+function otherScript(folder: string): string {
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'bin', 'script'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  return `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}`;
+}
+
+const variants: readonly (Pick<BackendUnderTest, 'name' | 'only'> & {
+  readonly shell?: string;
+  readonly path?: (home: string) => string;
+})[] = [
+  { name: 'bash' },
+  { name: '/bin/sh', shell: '/bin/sh', only: ['results', 'sessions', 'kill'] },
+  { name: 'terminals by python3', path: otherScript, only: ['pty'] },
+];
+
+for (const { name, shell, path, only } of variants) {
   const home = mkdtempSync(join(tmpdir(), 'hermes-local-'));
+  const baseEnv = baseEnvironment({ ...process.env, HOME: home });
   const options = {
     runsDir: join(home, 'runs with space'),
     cwd: home,
-    baseEnv: baseEnvironment({ ...process.env, HOME: home }),
+    baseEnv: path === undefined ? baseEnv : { ...baseEnv, PATH: path(home) },
     ...(shell === undefined ? {} : { shell }),
   };
   describeBackend({
-    name: `local (${shell ?? 'bash'})`,
+    name: `local (${name})`,
     open: () => createLocalBackend(options),
     client: {
       modulePath: fileURLToPath(new URL('local-client.ts', import.meta.url)),
@@ -44,8 +61,8 @@ for (const shell of [undefined, '/bin/sh']) {
     },
     lacks: ['hibernation'],
     leftovers: (environmentId) => {
-      const names = readdirSync(options.runsDir).filter((name) => name.startsWith(`${environmentId}_`));
-      return Promise.resolve(names);
+      const folders = readdirSync(options.runsDir).filter((folder) => folder.startsWith(`${environmentId}_`));
+      return Promise.resolve(folders);
     },
     outOfReach: [
       {
@@ -55,7 +72,7 @@ for (const shell of [undefined, '/bin/sh']) {
       },
     ],
     ...smallFolderIn(home),
-    ...(shell === undefined ? {} : { only: ['results', 'sessions', 'kill'] as const }),
+    ...(only === undefined ? {} : { only }),
     close: () => {
       unmount();
       rmSync(home, { recursive: true, force: true });

@@ -18,6 +18,15 @@ async function until(check: () => Promise<boolean>): Promise<void> {
   throw new Error('it never became true');
 }
 
+function hasEnded(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 const sizeOf = async (path: string): Promise<number> => (await readFile(path, 'utf8').catch(() => '')).length;
 
 describe('run_command', () => {
@@ -45,6 +54,11 @@ describe('run_command', () => {
     const result = await bench.call('run_command', { command: 'pwd', cwd: '/nowhere/at/all' });
     expect(result.status).toBe('error');
     expect(result.text).toContain('/nowhere/at/all');
+  });
+
+  it('gives a command a terminal when asked to', async () => {
+    const result = await bench.call('run_command', { command: '[ -t 0 ] && [ -t 1 ] && stty size', pty: true });
+    expect(result.text).toBe('40 120\n[exit code 0]');
   });
 
   it('shows what a terminal would show', async () => {
@@ -104,7 +118,8 @@ describe('run_command', () => {
     stop.abort(new Error('stopped by the person'));
     await expect(running).rejects.toThrow('stopped by the person');
     for (const pid of (await readFile(pids, 'utf8')).trim().split('\n')) {
-      expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH');
+      // One that has ended keeps its number until the machine's first process has taken note.
+      await expect.poll(() => hasEnded(Number(pid)), { timeout: 5_000 }).toBe(true);
     }
   });
 
