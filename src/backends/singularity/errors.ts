@@ -100,8 +100,11 @@ export function programError(stderr: string, what: string): PortError {
 /** The line that says why, without its level: later lines only tell how far up the failure went. */
 export function lastWords(stderr: string): string {
   const lines = stderr.split('\n').map((line) => line.trim());
-  const fatal = lines.filter((line) => /^(FATAL|ERROR)/.test(line));
+  // What is said as an error before a fatal one is often about tidying up after it.
   const line =
-    fatal[0] ?? lines.filter((text) => text !== '' && !text.startsWith('WARNING')).at(-1) ?? 'no reason given';
+    lines.find((text) => text.startsWith('FATAL')) ??
+    lines.find((text) => text.startsWith('ERROR')) ??
+    lines.filter((text) => text !== '' && !text.startsWith('WARNING')).at(-1) ??
+    'no reason given';
   return line.replace(/^(FATAL|ERROR|INFO)\s*:\s*/, '').slice(0, 400);
 }

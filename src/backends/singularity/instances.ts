@@ -97,7 +97,7 @@ export function createInstances(program: Program, options: SingularityBackendOpt
         limits.flatMap(({ words }) => words),
       );
       if (failed === null) return [];
-      if (limits.length === 0 || !/cgroup|limit|systemd/i.test(failed)) throw startError(failed);
+      if (limits.length === 0 || !/cgroup|limit|systemd|cpus value|memory/i.test(failed)) throw startError(failed);
       const without = await refused(request.imagePath, trialLimitMs);
       const allowed = limits.filter((limit) => !without.some(({ name }) => name === limit.name));
       const again = await tryStart(

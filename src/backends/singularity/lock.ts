@@ -4,6 +4,9 @@ import { dirname } from 'node:path';
 import { PortError } from '../../lib/port-error.ts';
 import { codeOf } from '../file-errors.ts';
 
+/** Of util-linux, which every Linux has; BusyBox has one too. */
+const lockProgram = 'flock';
+
 /**
  * Runs `work` while nobody else on this machine does so under the same path. The lock is the kernel's, held by a small
  * process that ends with ours, so nothing is left behind whatever dies, and no time-out has to guess.
@@ -38,7 +41,7 @@ function acquire(
     signal?.throwIfAborted();
     const seconds = (timeoutMs / 1000).toFixed(3);
     // Without `-o` the waiting `cat` holds the lock too, so it lasts exactly as long as our end of the pipe.
-    const holder = spawn('flock', ['-w', seconds, path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
+    const holder = spawn(lockProgram, ['-w', seconds, path, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
       cwd: '/',
       env,
       stdio: ['pipe', 'pipe', 'ignore'],

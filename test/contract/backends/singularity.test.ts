@@ -13,7 +13,7 @@ if (missing === null) {
   const options: SingularityBackendOptions = {
     installationId: '0123456789ab',
     bin: engine.bin,
-    image: engine.build(engine.rootfs),
+    image: engine.image,
     overlayDir: join(engine.folder, 'overlays with space'),
     cacheDir: join(engine.folder, 'images'),
     memoryMb: 1024,
