@@ -162,7 +162,7 @@ async function runOnce(deps: ActivityDeps, input: ExecuteToolInput, one: Planned
     const { text, ...rest } = await capped(deps, input, result);
     return { ...rest, text: terminal.withNotice(text), status: result.status };
   } catch (error) {
-    const question = terminalQuestionOf(input.callKey, error);
+    const question = terminalQuestionOf(input, error);
     if (question !== null) return { question };
     // A stop counts before a hand-over: there may be nobody left who would stop it later.
     if (stoppedBy(one.signal) === 'stopped') {

@@ -20,15 +20,20 @@ const titles: Readonly<Record<string, string>> = {
   'recreate-environment': 'The environment for commands is gone. Make a new, empty one?',
 };
 
-/** Null for every other failure. */
-export function terminalQuestionOf(callKey: string, error: unknown): TerminalQuestion | null {
+/**
+ * Null for every other failure. Calls of one turn that meet the same obstacle ask one question.
+ */
+export function terminalQuestionOf(
+  { conversationId, turn }: Pick<ExecuteToolInput, 'conversationId' | 'turn'>,
+  error: unknown,
+): TerminalQuestion | null {
   if (!PortError.is(error) || error.code !== 'Terminal.NeedsDecision') return null;
   const { details, message } = error;
   const canonical = JSON.stringify(Object.entries(details).sort(([one], [other]) => (one < other ? -1 : 1)));
   const mark = createHash('sha256').update(canonical).digest('hex').slice(0, 12);
   const { ask, title: own } = details;
   const title = typeof own === 'string' ? own : ((typeof ask === 'string' ? titles[ask] : undefined) ?? 'Go on?');
-  return { id: approvalId(`${callKey}/terminal/${mark}`), title, detail: message, details };
+  return { id: approvalId(`${conversationId}/${String(turn)}/terminal/${mark}`), title, detail: message, details };
 }
 
 export interface TerminalAnswer {
@@ -60,7 +65,7 @@ export async function askTerminalQuestion(
   input: ExecuteToolInput,
   question: TerminalQuestion,
 ): Promise<NonNullable<ExecuteToolResult['ask']>> {
-  const { conversationId, turn, callKey } = input;
+  const { conversationId, turn } = input;
   const title = deps.redact(question.title);
   const detail = deps.redact(question.detail);
   const choices = ['approve', 'deny'];
@@ -74,7 +79,7 @@ export async function askTerminalQuestion(
     choices,
     tool: null,
     ruleKey: null,
-    callKey,
+    callKey: null,
   });
   deps.bus.publish({
     conversationId,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EnvironmentHandle } from '../../src/backends/backend.ts';
 import type { EnvironmentRef } from '../../src/gateway/environment-client.ts';
 import { EnvironmentEnv } from '../support/environment-env.ts';
 import { until } from '../support/installation.ts';
@@ -132,8 +133,7 @@ it('an attempt that everybody has given up can undo nothing when it comes back',
   const late = await env.store.environments.begin(change);
   if (late.row.handle === null) throw new Error('it was made');
   env.place.hold('hibernate:snapshot');
-  const commit = (next: typeof late.row.handle) =>
-    env.store.environments.commit(ref.environmentId, late.fence, next ?? late.row.handle);
+  const commit = (next: EnvironmentHandle) => env.store.environments.commit(ref.environmentId, late.fence, next);
   const lost = stalled.hibernate(late.row.handle, { commit }).then(
     () => 'went on',
     (error: unknown) => (error as { code?: string }).code,

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { ConversationActivities, InvokeModelInput, PlannedToolCall } from '../../src/contracts/activities.ts';
+import type {
+  ConversationActivities,
+  ExecuteToolResult,
+  InvokeModelInput,
+  PlannedToolCall,
+} from '../../src/contracts/activities.ts';
 import type { ConversationSettings } from '../../src/contracts/conversation.ts';
 import { conversationWorkflowId } from '../../src/contracts/workflow-ids.ts';
 import { until } from '../support/installation.ts';
@@ -44,6 +49,11 @@ export class Talk {
   /** Id of the question the first call of turn 1 asks. */
   get firstAsk(): string {
     return `ask:${this.id}/1/1/0`;
+  }
+
+  /** The question of the machine for commands that a call of turn 1 comes back with. */
+  get machineAsk(): NonNullable<ExecuteToolResult['ask']> {
+    return { approvalId: `ask:${this.id}/1/1/0/terminal/0`, kind: 'approval', title: 'trust it?' };
   }
 
   async runId(): Promise<string> {
@@ -146,6 +156,23 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await until('the model', () => talk.begun.length === 1);
       await talk.env.client.workflow.getHandle(conversationWorkflowId(talk.id)).cancel();
       await talk.completed();
+    },
+  },
+  'question-while-a-tool-runs': {
+    activities: (talk) => ({
+      ...callThenAnswer({ effect: 'attachable' }, { effect: 'idempotent' }),
+      executeTool: ({ terminalDecision }) =>
+        Promise.resolve(
+          terminalDecision === undefined
+            ? { status: 'ask', preview: '', durationMs: 0, ask: talk.machineAsk }
+            : { ...ok, preview: terminalDecision.decision },
+        ),
+    }),
+    run: async (talk) => {
+      await talk.say('a');
+      await talk.waiting();
+      await talk.decide(talk.machineAsk.approvalId, 'approve');
+      await talk.turns(1);
     },
   },
   'budget-granted': {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 import { createEnvironmentActivities } from '../../src/activities/index.ts';
 import type { Backend } from '../../src/backends/backend.ts';
 import type { EnvironmentActivities, EnvironmentSettings } from '../../src/contracts/environment.ts';
@@ -18,9 +18,9 @@ import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { createWorker } from '../../src/workers/run-worker.ts';
 import { createScriptedBackend, ScriptedPlace } from './scripted-backend.ts';
 import type { WorkerInput } from './environment-worker-input.ts';
+import './quiet-runtime.ts';
 import type { TestTemporal } from './temporal-server.ts';
 
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 let bundle: Promise<string> | undefined;
 
 export interface WorkerProcess {

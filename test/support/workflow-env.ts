@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 import type {
   ConversationActivities,
   InvokeModelInput,
@@ -12,10 +12,10 @@ import { createTemporalConversationClient } from '../../src/gateway/temporal-con
 import type { ConversationClient } from '../../src/gateway/conversation-client.ts';
 import { bundleWorkflows } from '../../src/workers/bundle.ts';
 import { createWorker } from '../../src/workers/run-worker.ts';
+import './quiet-runtime.ts';
 import { startTestTemporal, type TestTemporal } from './temporal-server.ts';
 
 const usage = { inputTokens: 10, outputTokens: 5, costUsd: 0.001, model: 'test' };
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 let bundle: Promise<string> | undefined;
 
 /** Real Temporal and the real workflow code; activities are scripted per test. */

@@ -131,7 +131,8 @@ export class ConversationState {
   }
 
   ask(turn: TurnProgress, waiting: { approvalId: string; title: string; kind: string }): void {
-    turn.waiting.push(waiting);
+    // Several calls may wait for one word: whether to trust the machine they all want to work on.
+    if (!turn.waiting.some((one) => one.approvalId === waiting.approvalId)) turn.waiting.push(waiting);
     turn.phase = 'waiting';
   }
 
