@@ -39,7 +39,9 @@ const tasks = {
   },
   async bench(args) {
     await setUp(root, { temporal: 'project' });
-    return runNode(['--import', 'tsx', 'bench/main.ts', ...args], process.env);
+    const [program, rest] =
+      args[0] === 'backends' ? ['bench/backends/main.ts', args.slice(1)] : ['bench/main.ts', args];
+    return runNode(['--import', 'tsx', program, ...rest], process.env);
   },
 };
 

@@ -88,12 +88,14 @@ async function skipPreamble(
       timer = setTimeout(() => {
         reject(unavailable(destination, 'its login shell did not get to the command in time (see its start-up files)'));
       }, timeoutMs);
-      look = () => {
+      const onReadable = (): void => {
         for (let chunk = channel.read() as Buffer | null; chunk; chunk = channel.read() as Buffer | null) {
           seen = Buffer.concat([seen, chunk]);
         }
         const at = seen.indexOf(mark);
         if (at >= 0) {
+          // At once: what is put back is announced before a promise could be heard.
+          channel.off('readable', onReadable);
           const rest = seen.subarray(at + mark.length);
           if (rest.length > 0) channel.unshift(rest);
           resolve();
@@ -101,7 +103,8 @@ async function skipPreamble(
           reject(denied(destination, 'prints without end when somebody logs in; see the start-up files of its shell.'));
         }
       };
-      channel.on('readable', look);
+      look = onReadable;
+      channel.on('readable', onReadable);
       void process.ended.then((code) => {
         if (code === null) reject(unavailable(destination, 'the connection ended'));
         else
