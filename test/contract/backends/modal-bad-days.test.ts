@@ -397,9 +397,22 @@ withModalServer(() => {
           { timeout: 10_000, interval: 300 },
         )
         .toContain('40 120');
+      shell.input.write('echo "its id: $$."\n');
+      await expect.poll(() => seen, { timeout: 10_000 }).toMatch(/its id: \d+\./);
+      const id = /its id: (\d+)\./.exec(seen)?.[1] ?? '';
       shell.close();
       await shell.ended;
-      await expect.poll(() => server.running()[0]?.processes.size, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+      let looks = 0;
+      const living = async () => {
+        const key = `look-${looks++}`;
+        await session.start({
+          key,
+          command: `ps -o args= -p ${id} | grep -v defunct; ls /var/lib/hermes/screens`,
+          ...main,
+        });
+        return (await readToEnd(session, key)).text;
+      };
+      await expect.poll(living, { timeout: 10_000, interval: 300 }).toBe('');
       const second = await backend.openShell(handle, { columns: 80, rows: 24, term: 'xterm', ...main });
       second.output.resume();
       second.input.write('exit 3\n');

@@ -54,12 +54,16 @@ export interface Tree {
   readonly ended: Promise<void>;
 }
 
+/** In every tree, on a file system of 4 MB that no snapshot holds. */
+export const smallFolder = '/mnt';
+
 const setUp = `set -e
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/work" "$2/root"
 cd "$2/root"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
+mount -t tmpfs -o size=4m tmpfs ${smallFolder.slice(1)}
 mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts dev/pts
 shift 2
 exec chroot . /bin/sh -c 'echo ready; exec "$@" >/dev/null' sh "$@"`;

@@ -48,7 +48,10 @@ function newFolder(): string {
 /** Sandboxes and images, without the protocol. */
 export class World {
   readonly sandboxes = new Map<string, WorldSandbox>();
-  readonly images = new Map<string, { readonly layers: readonly string[] }>();
+  readonly images = new Map<
+    string,
+    { readonly layers: readonly string[]; /** Sandbox's name. */ readonly of?: string }
+  >();
   private readonly folder = newFolder();
   private readonly starting = new Set<string>();
   private readonly built = new Map<string, string>();
@@ -61,14 +64,21 @@ export class World {
     return id;
   }
 
-  private addImage(layers: readonly string[]): string {
+  private addImage(layers: readonly string[], of?: string): string {
     const id = `im-${randomBytes(11).toString('hex')}`;
-    this.images.set(id, { layers });
+    this.images.set(id, of === undefined ? { layers } : { layers, of });
     return id;
   }
 
   named(name: string): WorldSandbox | undefined {
     return [...this.sandboxes.values()].reverse().find((sandbox) => sandbox.name === name);
+  }
+
+  /** What there is under a name: running sandboxes, and images made from any. */
+  leftovers(name: string): string[] {
+    const sandboxes = [...this.sandboxes.values()].filter((one) => one.name === name && one.result === null);
+    const images = [...this.images].filter(([, { of }]) => of === name);
+    return [...sandboxes.map(({ id }) => id), ...images.map(([id]) => id)];
   }
 
   /** Null where the name is taken. */
@@ -137,7 +147,7 @@ export class World {
   async snapshot(sandbox: WorldSandbox): Promise<string> {
     const layer = join(this.folder, `layer-${randomBytes(8).toString('hex')}`);
     await sandbox.tree.copyChanges(layer);
-    return this.addImage([layer, ...sandbox.tree.layers]);
+    return this.addImage([layer, ...sandbox.tree.layers], sandbox.name);
   }
 
   /** `keep` false: as when the machine under it fails, with nothing kept. */
