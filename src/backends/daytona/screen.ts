@@ -6,6 +6,9 @@ import type { InteractiveShell, ScreenOptions } from '../backend.ts';
 import type { RemoteShell } from '../remote-shell.ts';
 import { shellQuote } from '../run-layout.ts';
 import type { DaytonaClient } from './client.ts';
+import { withinLimit } from './wait.ts';
+
+const resizeLimitMs = 3_000;
 
 export interface ScreenPlace {
   readonly client: DaytonaClient;
@@ -49,11 +52,15 @@ export async function openScreen(place: ScreenPlace, script: string, screen: Scr
     () => null,
   );
   void ended.then(() => output.end());
+  // Sizes go by requests and input by the socket: what is typed after a change is meant for the new size.
+  let resized: Promise<unknown> = Promise.resolve();
   const input = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      pty.sendInput(chunk).then(() => {
-        done();
-      }, done);
+      resized
+        .then(() => pty.sendInput(chunk))
+        .then(() => {
+          done();
+        }, done);
     },
   });
   // Writing after the end is no news: `ended` says it.
@@ -63,8 +70,9 @@ export async function openScreen(place: ScreenPlace, script: string, screen: Scr
     output,
     ended,
     resize: (columns, rows) => {
-      // A screen that keeps its size for one more change is no reason to end it.
-      pty.resize(columns, rows).catch(() => undefined);
+      // One that fails or takes long leaves the old size, which is no reason to end the shell.
+      const change = () => withinLimit(pty.resize(columns, rows), resizeLimitMs, () => new Error('late'));
+      resized = resized.then(change).catch(() => undefined);
     },
     close: () => {
       closed = true;

@@ -16,7 +16,25 @@ if (missing === null) {
       modulePath: fileURLToPath(new URL('daytona-client.ts', import.meta.url)),
       config: JSON.stringify(options),
     },
-    // Neither `script` of util-linux nor python3 is in the tree its sandboxes start from.
+    smallFolder: () => Promise.resolve('/mnt/small'),
+    leftovers: (environmentId) => server.sandboxes.leftovers(environmentId),
+    outOfReach: [
+      {
+        why: 'nobody listens',
+        code: 'Terminal.BackendUnavailable',
+        open: () => createDaytonaBackend({ ...options, apiUrl: 'http://127.0.0.1:9/api' }),
+      },
+      {
+        why: 'a wrong key',
+        code: 'Terminal.Authentication',
+        open: () => createDaytonaBackend({ ...options, apiKey: 'wrong-key' }),
+      },
+      {
+        why: 'no key',
+        code: 'Terminal.Authentication',
+        open: () => createDaytonaBackend({ installationId: options.installationId, apiUrl: server.apiUrl }),
+      },
+    ],
     close: () => server.close(),
   });
 } else {

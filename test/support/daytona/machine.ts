@@ -26,7 +26,7 @@ export async function prepareMachines(): Promise<void> {
 
 /**
  * A Debian of its own: its files over the common tree (an overlay, or a copy where there are no overlays), its
- * processes in a namespace of their own. Its first process ends with this one, and everything else with it.
+ * processes in a namespace of their own, and 8 MB at /mnt/small that can be filled up. Its first process ends with this one, and everything else with it.
  */
 const boot = `set -e
 mkdir -p "$2/up" "$2/work" "$2/merged"
@@ -37,6 +37,8 @@ fi
 mount -t proc proc "$2/merged/proc"
 mount --rbind /dev "$2/merged/dev"
 mount --rbind /sys "$2/merged/sys"
+mkdir -p "$2/merged/mnt/small"
+mount -t tmpfs -o size=8m tmpfs "$2/merged/mnt/small"
 exec chroot "$2/merged" /usr/bin/perl -e '$SIG{CHLD}="IGNORE"; $|=1; print "up\\n"; sysread(STDIN,$_,1); exit 0'`;
 
 const environment = {

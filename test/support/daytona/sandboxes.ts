@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMachine, type Machine } from './machine.ts';
@@ -52,12 +53,16 @@ export interface Sandboxes {
   destroy(sandbox: SandboxRecord): void;
   /** Gone at once, as when somebody removes it on the dashboard. */
   vanish(sandbox: SandboxRecord): Promise<void>;
+  /** What there is of the sandboxes of an environment: names, and files on the disk. */
+  leftovers(environmentId: string): Promise<string[]>;
   close(): Promise<void>;
 }
 
 export function createSandboxes(folder: string): Sandboxes {
   const records = new Map<string, SandboxRecord>();
   const changes = new Set<Promise<void>>();
+  /** Id to environment, also of those that are gone. */
+  const everMade = new Map<string, string>();
   let closed = false;
 
   /** Goes on by itself; what fails is a failed sandbox, as it would be there. */
@@ -106,6 +111,7 @@ export function createSandboxes(folder: string): Sandboxes {
         toolbox: createToolbox(machine),
       };
       records.set(id, sandbox);
+      everMade.set(id, sandbox.labels['hermes.environment'] ?? '');
       background(sandbox, async () => {
         await sleep(shop.delays.create);
         await machine.start();
@@ -141,6 +147,14 @@ export function createSandboxes(folder: string): Sandboxes {
       records.delete(sandbox.id);
       sandbox.state = sandbox.desiredState = 'destroyed';
       await sandbox.machine.remove();
+    },
+    leftovers: async (environmentId) => {
+      const folders = await readdir(folder);
+      const sandboxes = [...everMade].filter(([, environment]) => environment === environmentId);
+      return sandboxes.flatMap(([id]) => [
+        ...(records.has(id) ? [`sandbox ${id}`] : []),
+        ...(folders.includes(id) ? [`files of ${id}`] : []),
+      ]);
     },
     close: async () => {
       closed = true;

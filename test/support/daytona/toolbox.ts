@@ -37,7 +37,8 @@ export function createToolbox(machine: Machine): Toolbox {
     },
     upgrade: (request, socket, head, url) => {
       sockets.handleUpgrade(request, socket, head, (webSocket) => {
-        openTerminal(machine, terminals, webSocket, url.searchParams);
+        const offered = request.headers['sec-websocket-protocol'] ?? '';
+        openTerminal(machine, terminals, webSocket, { query: url.searchParams, offered });
       });
     },
   };
@@ -149,13 +150,18 @@ async function download(machine: Machine, body: Record<string, unknown>, respons
   response.end(`--${boundary}--\r\n`);
 }
 
-function openTerminal(machine: Machine, terminals: Map<string, IPty>, socket: WebSocket, query: URLSearchParams): void {
+function openTerminal(
+  machine: Machine,
+  terminals: Map<string, IPty>,
+  socket: WebSocket,
+  { query, offered }: { query: URLSearchParams; offered: string },
+): void {
   const id = query.get('id') ?? '';
   const { file, args, env } = machine.command(['bash']);
   const terminal = spawnPty(file, args, {
     cols: Number(query.get('cols') ?? 80),
     rows: Number(query.get('rows') ?? 24),
-    env: { ...env, ...environmentOf(socket.protocol), TERM: 'xterm' },
+    env: { ...env, TERM: 'xterm-256color', ...environmentOf(offered) },
     encoding: null,
   });
   terminals.set(id, terminal);
@@ -173,8 +179,9 @@ function openTerminal(machine: Machine, terminals: Map<string, IPty>, socket: We
   });
 }
 
-function environmentOf(protocol: string): Record<string, string> {
-  const [, encoded] = /X-Daytona-Pty-Envs~([\w-]+)/.exec(protocol) ?? [];
+/** The variables travel as one of the subprotocols the client offers. */
+function environmentOf(offered: string): Record<string, string> {
+  const [, encoded] = /X-Daytona-Pty-Envs~([\w-]+)/.exec(offered) ?? [];
   return encoded === undefined
     ? {}
     : (JSON.parse(Buffer.from(encoded, 'base64url').toString()) as Record<string, string>);
