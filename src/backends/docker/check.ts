@@ -3,16 +3,17 @@ import type { BackendCheck } from '../backend.ts';
 import type { DockerClient } from './client.ts';
 import type { DockerImages } from './images.ts';
 
-const answerLimitMs = 1_500;
+/** Together less than 5 s. */
+const limits = { answerMs: 2_000, imageMs: 2_800 };
 
 /** Asks the daemon for its version and looks for the image. Never throws; within 5 s. */
 export async function checkDocker(client: DockerClient, images: DockerImages): Promise<BackendCheck> {
   try {
     const version = await client.ask('engine', () => client.docker.version(), {
-      timeoutMs: answerLimitMs,
+      timeoutMs: limits.answerMs,
     });
     const engine = `Docker ${version.Version} at ${client.place}`;
-    const image = await images.availability();
+    const image = await client.ask('image', () => images.availability(), { timeoutMs: limits.imageMs });
     if (image.usable) return { usable: true, detail: `${engine}, image ${image.detail}` };
     return {
       usable: false,

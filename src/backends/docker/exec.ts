@@ -1,7 +1,6 @@
-import { PassThrough, Transform, type Duplex } from 'node:stream';
+import { Transform, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import type { InteractiveShell, ScreenOptions } from '../backend.ts';
 import type { ShellProcess } from '../remote-shell.ts';
 import type { DockerClient } from './client.ts';
 
@@ -46,40 +45,8 @@ export async function runOnce(
   }
 }
 
-/** `script` run by sh on a terminal. */
-export async function openTerminal(
-  client: DockerClient,
-  container: string,
-  script: string,
-  screen: ScreenOptions,
-): Promise<InteractiveShell> {
-  const size = { h: screen.rows, w: screen.columns };
-  const { exec, stream } = await openExec(client, container, {
-    Cmd: ['/bin/sh', '-c', script],
-    Tty: true,
-    Env: [`TERM=${screen.term}`],
-  });
-  const resize = (to: { h: number; w: number }) =>
-    client.ask('container', (abortSignal) => exec.resize({ ...to, abortSignal }));
-  const output = new PassThrough();
-  const over = ending(stream, output);
-  stream.pipe(output);
-  // The size can be set once the process is there, and a terminal starts without one.
-  await resize(size).catch((error: unknown) => {
-    stream.destroy();
-    throw error;
-  });
-  return {
-    input: stream,
-    output,
-    // Nobody waits for a change of size, and one that comes too late for the shell does no harm.
-    resize: (columns, rows) => void resize({ h: rows, w: columns }).catch(() => undefined),
-    ended: over.then(() => exitCodeOf(client, exec)),
-    close: () => stream.destroy(),
-  };
-}
-
-async function openExec(
+/** Starts a process with its streams connected. */
+export async function openExec(
   client: DockerClient,
   container: string,
   what: { Cmd: string[]; Tty?: boolean; Env?: string[] },
@@ -103,7 +70,7 @@ async function openExec(
 }
 
 /** Resolves when the connection is over, however it ended; the output ends with it. */
-function ending(stream: Duplex, output: Transform): Promise<void> {
+export function ending(stream: Duplex, output: Transform): Promise<void> {
   return new Promise((resolve) => {
     const over = () => {
       if (!output.writableEnded) output.end();
@@ -116,7 +83,8 @@ function ending(stream: Duplex, output: Transform): Promise<void> {
   });
 }
 
-async function exitCodeOf(client: DockerClient, exec: Docker.Exec): Promise<number | null> {
+/** Null where the daemon does not know one. Never rejects. */
+export async function exitCodeOf(client: DockerClient, exec: Docker.Exec): Promise<number | null> {
   const limit = Date.now() + exitCodeLimitMs;
   try {
     for (;;) {

@@ -11,7 +11,7 @@ import type { DockerSettings } from './options.ts';
 
 /** A first pull of a large image over a slow line. */
 const pullLimitMs = 30 * 60_000;
-const registryLimitMs = 3_000;
+const registryLimitMs = 2_500;
 
 /** The image new environments are made from. */
 export interface DockerImages {

@@ -5,9 +5,10 @@ import { createRemoteSession, type RemoteSession } from '../remote-session.ts';
 import type { RemoteShell, ShellTransport } from '../remote-shell.ts';
 import { createResidentShell } from '../resident-shell.ts';
 import type { Inspected } from './containers.ts';
-import { openProcess, openTerminal } from './exec.ts';
+import { openProcess } from './exec.ts';
 import { absence, asleep, type DockerParts } from './parts.ts';
 import { placeOf } from './place.ts';
+import { openTerminal } from './terminal.ts';
 
 export interface DockerSessions {
   readonly connect: (handle: EnvironmentHandle) => Promise<RemoteSession>;

@@ -179,6 +179,7 @@ withDockerEngine(() => {
       const { state } = await run(session, command);
       expect(state).toMatchObject({ phase: 'lost', exitCode: null });
       expect((await run(session, 'echo alive')).text).toBe('alive\n');
+      expect((await backend.describe(handle)).detail).toContain('ran out of memory');
       await backend.destroy(handle);
     });
   });
