@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,15 @@ import { describeBackend, type BackendUnderTest } from './conformance.ts';
 
 const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const busybox = '/bin/busybox';
+
+const mounted: string[] = [];
+
+function mountSmall(path: string): string {
+  mkdirSync(path);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path]);
+  mounted.push(path);
+  return path;
+}
 
 /** The remote core with the given sh and tools, and nothing of this process's environment. */
 function describePlace(
@@ -28,9 +37,14 @@ function describePlace(
       modulePath: fileURLToPath(new URL('remote-client.ts', import.meta.url)),
       config: JSON.stringify(options),
     },
+    leftovers: (environmentId) => {
+      return Promise.resolve(readdirSync(folder).filter((name) => name.startsWith(`${environmentId}_`)));
+    },
+    // Only root may mount.
+    ...(process.getuid?.() === 0 ? { smallFolder: () => Promise.resolve(mountSmall(join(home, 'small'))) } : {}),
     ...declared,
-    lacks: ['shell', ...(declared.lacks ?? [])],
     close: () => {
+      for (const path of mounted.splice(0)) execFileSync('umount', ['-l', path]);
       rmSync(home, { recursive: true, force: true });
       return Promise.resolve();
     },

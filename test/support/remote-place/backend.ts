@@ -3,6 +3,8 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PortError } from '../../../src/lib/port-error.ts';
 import type { Backend, EnvironmentHandle } from '../../../src/backends/backend.ts';
+import { interactiveScript } from '../../../src/backends/interactive-script.ts';
+import { openLocalShell } from '../../../src/backends/local-shell.ts';
 import { createShellFiles } from '../../../src/backends/remote-files.ts';
 import { createRemoteSession, type RemoteSession } from '../../../src/backends/remote-session.ts';
 import type { RemoteShell } from '../../../src/backends/remote-shell.ts';
@@ -25,15 +27,20 @@ export function createRemotePlace(options: RemotePlaceOptions): Backend {
   const transport = createPlaceTransport(options);
   const connections = new Map<string, { shell: RemoteShell; session: RemoteSession }>();
   const folderOf = ({ environmentId }: { environmentId: string }) => join(options.folder, safeName(environmentId));
+  const rootOf = (folder: string) => join(folder, 'runs of it');
+  const home = options.env['HOME'] ?? '/';
   const isAsleep = (folder: string) => existsSync(join(folder, 'asleep'));
+  const requireAwake = (folder: string) => {
+    if (!existsSync(folder)) throw new PortError('Terminal.SessionLost', 'There is no such environment.');
+    if (isAsleep(folder)) throw new PortError('Terminal.Asleep', 'The environment sleeps.');
+  };
 
   function open(folder: string) {
     const known = connections.get(folder);
     if (known) return known;
     const shell = createResidentShell({ transport });
     const files = createShellFiles(shell, options.withoutStreams === true ? {} : { transport });
-    const home = options.env['HOME'] ?? '/';
-    const session = createRemoteSession({ shell, root: join(folder, 'runs of it'), home, defaultCwd: home, files });
+    const session = createRemoteSession({ shell, root: rootOf(folder), home, defaultCwd: home, files });
     const opened = { shell, session };
     connections.set(folder, opened);
     return opened;
@@ -80,15 +87,17 @@ export function createRemotePlace(options: RemotePlaceOptions): Backend {
       if (!existsSync(folder)) return Promise.resolve({ state: 'absent', detail: 'not there' });
       return Promise.resolve({ state: isAsleep(folder) ? 'hibernated' : 'awake', detail: folder });
     },
-    connect: (handle) => {
-      const folder = folderOf(handle);
-      if (!existsSync(folder)) {
-        return Promise.reject(new PortError('Terminal.SessionLost', 'There is no such environment.'));
-      }
-      if (isAsleep(folder)) return Promise.reject(new PortError('Terminal.Asleep', 'The environment sleeps.'));
-      return Promise.resolve(open(folder).session);
+    connect: async (handle) => {
+      requireAwake(folderOf(handle));
+      return Promise.resolve(open(folderOf(handle)).session);
     },
-    openShell: () => Promise.reject(new PortError('Terminal.Invalid', 'There is no terminal to be had here.')),
+    openShell: async (handle, screen) => {
+      requireAwake(folderOf(handle));
+      const { sessionKey } = screen;
+      const script = interactiveScript({ root: rootOf(folderOf(handle)), sessionKey, defaultCwd: home });
+      const [program, ...args] = [...options.sh, '-c', script];
+      return openLocalShell([program, ...args], options.env, screen);
+    },
     sweep: async ({ olderThanMs }) => {
       let count = 0;
       for (const name of await readdir(options.folder)) {
