@@ -2,7 +2,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLink } from '../../../src/backends/ssh/link.ts';
 import { createSshBackend, type SshBackendOptions } from '../../../src/backends/ssh/ssh.ts';
 import { closeAccount, me, openAccount, optionsFor, withFolder } from '../../support/ssh/account.ts';
 import { isRoot, makeKey, startSshd, testUser, withSshd, type Sshd } from '../../support/ssh/sshd.ts';
@@ -276,6 +278,21 @@ await withSshd(() => {
         usable: false,
         fix: 'hermes config set terminal.ssh.host HOST',
       });
+    });
+
+    it('output that follows the start of a process at once arrives whole and once', async () => {
+      const { transport, pool } = createLink(optionsFor(sshd));
+      for (const bytes of [5, 70_000, 3_000_000]) {
+        for (let round = 0; round < 8; round++) {
+          const { output, ended } = await transport.open(`head -c ${bytes} /dev/zero`);
+          // Time for more to come in before anybody reads.
+          await sleep(round * 5);
+          let seen = 0;
+          for await (const piece of output) seen += (piece as Buffer).length;
+          expect([seen, await ended]).toEqual([bytes, 0]);
+        }
+      }
+      pool.close();
     });
 
     it('a shell for a person is in the directory of the session, resizes, and ends with its exit code', async () => {
