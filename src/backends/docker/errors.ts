@@ -78,7 +78,9 @@ function answerError(error: unknown, status: number, subject: DockerSubject): Po
   if (status === 404 && subject === 'container') {
     return new PortError('Terminal.SessionLost', 'The environment does not exist (any more).', options);
   }
-  if (status === 409 && subject === 'container' && /not running|is paused/i.test(reason)) {
+  // 500 where it ends at this very moment.
+  const stopped = /not running|is paused|stopped (state|container)|cannot exec in a stopped/i.test(reason);
+  if ((status === 409 || status === 500) && subject === 'container' && stopped) {
     return new PortError('Terminal.Asleep', 'The environment is asleep.', options);
   }
   if (status === 400)

@@ -30,7 +30,7 @@ export function createDockerLifecycle(
       if (!orNew) throw await absence(parts, environmentId);
       return { reference: await images.ensure(change), generation: 0 };
     };
-    const prove = (container: Inspected) => findPlace(client, container);
+    const prove = (container: Inspected) => findPlace(client, container, settings.cwd);
     const place = await containers.ensureRunning(environmentId, { image: base, prove, hear: change.progress });
     const next = { environmentId, backend: backendId, state: { container: names.container(environmentId), ...place } };
     await change.commit?.(next);

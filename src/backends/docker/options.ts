@@ -28,6 +28,8 @@ export interface DockerBackendOptions {
   readonly mounts?: readonly string[];
   /** User, or `user:group`, commands run as; the image's own where not given. */
   readonly user?: string;
+  /** Folder there where commands start, made where it is missing; the image's own, or home, where not given. */
+  readonly cwd?: string;
   /**
    * Linux capabilities given back after all were dropped. None where not given; `apt-get install` and `dpkg` of ordinary
    * packages need CHOWN, DAC_OVERRIDE, FOWNER, SETGID and SETUID.

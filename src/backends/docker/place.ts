@@ -1,5 +1,6 @@
 import { PortError } from '../../lib/port-error.ts';
 import type { EnvironmentHandle } from '../backend.ts';
+import { shellQuote } from '../run-layout.ts';
 import type { DockerClient } from './client.ts';
 import type { Inspected } from './containers.ts';
 import { runOnce } from './exec.ts';
@@ -14,25 +15,40 @@ export interface Place {
 }
 
 /**
- * Prints home, the image's directory and a folder of ours, which the user of the container may be allowed to make only
+ * Prints home, the folder to start in and a folder of ours, which the user of the container may be allowed to make only
  * in some places.
  */
-const script = `umask 077
+function scriptFor(cwd: string | undefined): string {
+  return `umask 077
 home=\${HOME:-/}
+cwd=${shellQuote(cwd ?? '')}
+case $cwd in
+  '') cwd=$PWD; [ "$cwd" != / ] || cwd=$home ;;
+  '~') cwd=$home ;;
+  '~/'*) cwd=\${home%/}/\${cwd#??} ;;
+  /*) ;;
+  *) cwd=\${home%/}/$cwd ;;
+esac
+mkdir -p "$cwd" || { echo "check terminal.cwd" >&2; exit 1; }
 for root in /var/lib/hermes "\${home%/}/.hermes-runs" "/tmp/.hermes-$(id -u)"; do
   if mkdir -p "$root" 2>/dev/null && [ -w "$root" ]; then
-    printf '%s\\n%s\\n%s\\n' "$home" "$PWD" "$root"
+    printf '%s\\n%s\\n%s\\n' "$home" "$cwd" "$root"
     exit 0
   fi
 done
 echo 'no folder to write to' >&2
 exit 1`;
+}
 
 /** Looks inside a running container, which also proves that commands can run there; Terminal.Invalid when not. */
-export async function findPlace(client: DockerClient, container: Inspected): Promise<Place> {
-  const { exitCode, stdout, stderr } = await runOnce(client, container.Id, script);
+export async function findPlace(
+  client: DockerClient,
+  container: Inspected,
+  startIn: string | undefined,
+): Promise<Place> {
+  const { exitCode, stdout, stderr } = await runOnce(client, container.Id, scriptFor(startIn));
   const [home = '', cwd = '', root = ''] = stdout.split('\n');
-  if (exitCode === 0 && root !== '') return { home, cwd: cwd === '/' ? home : cwd, root };
+  if (exitCode === 0 && root !== '') return { home, cwd, root };
   const said = (stderr || stdout).trim().slice(0, 300) || `exit code ${String(exitCode)}`;
   if (/no space left on device/i.test(said)) throw new PortError('Terminal.Full', `Docker's disk is full: ${said}`);
   throw new PortError(

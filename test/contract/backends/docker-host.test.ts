@@ -55,6 +55,22 @@ withDockerEngine(() => {
       await backend.destroy(handle);
     });
 
+    it('commands start in the folder of the settings, made where it is missing', async () => {
+      for (const [index, [cwd, expected]] of [
+        ['/work/space here', '/work/space here'],
+        ['~/deep/er', '/root/deep/er'],
+        ['~', '/root'],
+      ].entries()) {
+        const backend = open({ cwd: cwd ?? '' });
+        const handle = await backend.create(`cwd-${index}`);
+        expect((await run(await backend.connect(handle), 'pwd')).text).toBe(`${expected}\n`);
+        await backend.destroy(handle);
+      }
+      const creation = open({ cwd: '/proc/no' }).create('cwd-bad');
+      await expect(creation).rejects.toMatchObject({ message: expect.stringContaining('terminal.cwd') as string });
+      await open().destroy({ environmentId: 'cwd-bad', backend: 'docker', state: {} });
+    });
+
     it('folders are mounted, for reading only where it says so', async () => {
       const folder = join(engine.folder, 'shared');
       mkdirSync(folder);

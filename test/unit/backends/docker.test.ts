@@ -107,6 +107,7 @@ describe('errors', () => {
     [answer(404, 'No such container: x'), 'Terminal.SessionLost', 'does not exist'],
     [answer(409, 'Container x is not running'), 'Terminal.Asleep', 'asleep'],
     [answer(409, 'Container x is paused'), 'Terminal.Asleep', 'asleep'],
+    [answer(500, 'Container x is not running: exited'), 'Terminal.Asleep', 'asleep'],
     [answer(409, 'Conflict'), 'Terminal.BackendUnavailable', 'Conflict'],
     [answer(500, 'write /x: no space left on device'), 'Terminal.Full', 'no space left'],
     [answer(401, 'authorization denied'), 'Terminal.Authentication', 'denied'],
