@@ -43,10 +43,12 @@ export function createDaytonaBackend(options: DaytonaBackendOptions): Backend {
       const sandbox = await sessions.present(handle);
       // The same handle finds it asleep.
       await change?.commit?.(handle);
+      sessions.forget(sandbox.id);
       await lifecycle.sleep(sandbox, change);
       return handle;
     },
     destroy: async (handle) => {
+      sessions.forget(sandboxIdOf(handle));
       const sandbox = await client.find(sandboxIdOf(handle));
       if (sandbox) await lifecycle.remove(sandbox);
     },
@@ -70,7 +72,10 @@ export function createDaytonaBackend(options: DaytonaBackendOptions): Backend {
       return swept;
     },
     // Connections end by themselves some seconds after their last use, and hold no process until then.
-    close: () => Promise.resolve(),
+    close: () => {
+      sessions.forget();
+      return Promise.resolve();
+    },
   };
 }
 

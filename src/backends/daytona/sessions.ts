@@ -17,11 +17,17 @@ export interface Sessions {
   present(handle: EnvironmentHandle): Promise<Sandbox>;
   /** Terminal.Asleep, SessionLost. */
   awake(handle: EnvironmentHandle): Promise<Sandbox>;
+  /** The same one for as long as the sandbox is reached at the same address; it holds nothing open. */
   session(handle: EnvironmentHandle, sandbox: Sandbox): RemoteSession;
+  /** Drops what is remembered of a sandbox, or of all. */
+  forget(sandboxId?: string): void;
   shell(handle: EnvironmentHandle, sandbox: Sandbox, screen: ScreenOptions): Promise<InteractiveShell>;
 }
 
 export function createSessions(client: DaytonaClient, settings: DaytonaSettings): Sessions {
+  // A session that has seen its scripts in place need not look for them again: two round trips less per command.
+  const remembered = new Map<string, { readonly address: string; readonly session: RemoteSession }>();
+
   async function present(handle: EnvironmentHandle): Promise<Sandbox> {
     const sandbox = await client.find(sandboxIdOf(handle));
     if (sandbox && stageOf(sandbox) !== 'gone') return sandbox;
@@ -49,14 +55,26 @@ export function createSessions(client: DaytonaClient, settings: DaytonaSettings)
   const shellOf = (handle: EnvironmentHandle, sandbox: Sandbox): RemoteShell =>
     createDaytonaShell(client, sandbox, reasonOf(handle));
 
+  function openSession(handle: EnvironmentHandle, sandbox: Sandbox): RemoteSession {
+    const shell = shellOf(handle, sandbox);
+    const { root, home } = placesOf(handle);
+    const files = createDaytonaFiles(client, sandbox, shell);
+    return createRemoteSession({ shell, root, home, defaultCwd: settings.cwd ?? home, files });
+  }
+
   return {
     present,
     awake,
     session: (handle, sandbox) => {
-      const shell = shellOf(handle, sandbox);
-      const { root, home } = placesOf(handle);
-      const files = createDaytonaFiles(client, sandbox, shell);
-      return createRemoteSession({ shell, root, home, defaultCwd: settings.cwd ?? home, files });
+      const known = remembered.get(sandbox.id);
+      if (known?.address === sandbox.toolboxProxyUrl) return known.session;
+      const session = openSession(handle, sandbox);
+      remembered.set(sandbox.id, { address: sandbox.toolboxProxyUrl, session });
+      return session;
+    },
+    forget: (sandboxId) => {
+      if (sandboxId === undefined) remembered.clear();
+      else remembered.delete(sandboxId);
     },
     shell: (handle, sandbox, screen) => {
       const { root, home } = placesOf(handle);
