@@ -35,6 +35,9 @@ export function backendOptions({ config, home, env }: BackendPlace): BackendOpti
       runsDir: paths.runsDir,
       cwd: expandHome(terminal.cwd ?? '~', env),
       baseEnv,
+      sandbox: terminal.local.sandbox,
+      writable: terminal.local.writable.map((folder) => expandHome(folder, env)),
+      hidden: [home],
     },
     docker: { ...given({ ...terminal.docker, cwd }), installationId: installation },
     ssh: {
