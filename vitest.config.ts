@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const retry = process.env['CI'] === undefined ? 0 : 1;
 
 // Need an engine or server beside Node, so they run once and not on every Node line.
-const engines = ['test/contract/backends/{docker,ssh,singularity,modal,daytona,remote}*.test.ts'];
+const engines = ['test/contract/backends/{docker,ssh,singularity,modal,daytona,remote,local-}*.test.ts'];
 
 const project = (
   name: string,
