@@ -39,7 +39,8 @@ await withSshd(() => {
       Object.entries(options).filter(([name]) => name !== 'keyFile'),
     ) as unknown as SshBackendOptions;
   }
-  const saying = (text: string | RegExp) => expect.stringMatching(text) as string;
+  const saying = (text: string | RegExp) =>
+    (typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text)) as string;
 
   describe('ssh host keys', () => {
     it('an unknown server is asked about, and used once its key has been accepted', async () => {
@@ -90,7 +91,7 @@ await withSshd(() => {
         const denied = { code: 'Terminal.Denied', retryable: false, details: { known: [before], presented: after } };
         const error = await refusal(optionsFor(changing));
         expect(error).toMatchObject(denied);
-        expect(error).toMatchObject({ message: saying(`ssh-keygen -R '\\[127.0.0.1\\]:${changing.port}'`) });
+        expect(error).toMatchObject({ message: saying(`ssh-keygen -R '[127.0.0.1]:${changing.port}'`) });
         const { host, port } = changing;
         const backend = createSshBackend(optionsFor(changing));
         await expect(backend.trustHostKey({ host, port, fingerprint: after })).rejects.toMatchObject(denied);
@@ -153,7 +154,7 @@ await withSshd(() => {
         const error = await refusal(optionsFor(sshd, { keyFile }));
         expect(error).toMatchObject({ code: 'Terminal.Authentication', retryable: false });
         expect(error).toMatchObject({
-          message: saying(`${keyFile} .*SHA256:.*accepts publickey.*terminal.ssh.keyFile`),
+          message: saying(/the key .*SHA256:.*accepts publickey.*terminal\.ssh\.keyFile/),
         });
       });
     });
@@ -268,7 +269,7 @@ await withSshd(() => {
     it('the check tells server, account and system, and what the start folder must be', async () => {
       const backend = createSshBackend(optionsFor(sshd));
       const { usable, detail } = await backend.check();
-      expect([usable, detail]).toEqual([true, saying(`^OpenSSH_.* on ${me}@127.0.0.1:${sshd.port}, as ${me}, `)]);
+      expect([usable, detail]).toEqual([true, saying(` on ${me}@127.0.0.1:${sshd.port}, as ${me}, `)]);
       await backend.close();
       expect(await refusal(optionsFor(sshd, { cwd: '/no/such/folder' }))).toMatchObject({
         code: 'Terminal.NotFound',

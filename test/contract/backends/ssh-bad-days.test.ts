@@ -8,7 +8,7 @@ import {
   openAccount,
   optionsFor,
   withFolder,
-  withSmallDisk,
+  mountSmallDisk,
   type Opened,
 } from '../../support/ssh/account.ts';
 import { freePort, isRoot, startSshd, withSshd, type Sshd } from '../../support/ssh/sshd.ts';
@@ -183,7 +183,21 @@ await withSshd(() => {
       const { usable, detail } = await backend.check();
       expect(usable).toBe(false);
       expect(detail).toMatch(/nothing listens there.*terminal\.ssh\.port/);
-      await expect(backend.create('nobody')).rejects.toMatchObject({ code: 'Terminal.BackendUnavailable' });
+      const { handle } = await open();
+      const ways = [
+        () => backend.create('nobody'),
+        () => backend.resume(handle),
+        () => backend.connect(handle),
+        () => backend.describe(handle),
+        () => backend.destroy(handle),
+        () => backend.openShell(handle, { columns: 80, rows: 24, term: 'xterm', sessionKey: 'main' }),
+        () => backend.sweep({ olderThanMs: 0, known: [handle] }),
+      ];
+      for (const way of ways) {
+        await expect(way()).rejects.toMatchObject({ code: 'Terminal.BackendUnavailable', retryable: true });
+      }
+      // Nobody has to be there for that.
+      expect((await backend.hibernate(handle)).state['asleep']).toBe('yes');
     });
 
     it('an environment that nobody uses holds no connection, and is there at the next use', async () => {
@@ -212,13 +226,16 @@ await withSshd(() => {
     });
 
     it.runIf(isRoot)('a disk that is full is said to be full', async () => {
-      await withSmallDisk(16, async (disk) => {
-        const backend = createSshBackend(optionsFor(sshd, { root: `${disk}/environments` }));
+      const { folder, unmount } = mountSmallDisk(16);
+      try {
+        const backend = createSshBackend(optionsFor(sshd, { root: `${folder}/environments` }));
         const filler = await open();
-        await filler.run(`cat /dev/zero >${disk}/filler 2>/dev/null`);
+        await filler.run(`cat /dev/zero >${folder}/filler 2>/dev/null`);
         await expect(backend.create('full')).rejects.toMatchObject({ code: 'Terminal.Full' });
         await backend.close();
-      });
+      } finally {
+        unmount();
+      }
     });
 
     it('environments that nobody knows any more are swept, those of others and younger ones are not', async () => {

@@ -1,6 +1,9 @@
-import { userInfo } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createSshBackend, type SshBackendOptions } from '../../../src/backends/ssh/ssh.ts';
+import { createSshBackend, type SshBackend, type SshBackendOptions } from '../../../src/backends/ssh/ssh.ts';
+import { me, mountSmallDisk } from '../../support/ssh/account.ts';
 import { isRoot, startSshd, testUser, withSshd, type Sshd } from '../../support/ssh/sshd.ts';
 import { describeBackend, type BackendUnderTest } from './conformance.ts';
 
@@ -9,7 +12,7 @@ const modulePath = fileURLToPath(new URL('ssh-client.ts', import.meta.url));
 function describeSsh(
   name: string,
   servers: readonly [Sshd, ...Sshd[]],
-  { only, ...settings }: { user: string; jump?: string } & Pick<BackendUnderTest, 'only'>,
+  { only, ...settings }: { readonly user: string; readonly jump?: string } & Pick<BackendUnderTest, 'only'>,
 ): void {
   const [{ host, port, keyFile, knownHostsFile }] = servers;
   const options: SshBackendOptions = {
@@ -20,7 +23,13 @@ function describeSsh(
     installationId: '0123456789ab',
     ...settings,
   };
-  const opened: ReturnType<typeof createSshBackend>[] = [];
+  const opened: SshBackend[] = [];
+  const unmounts: (() => void)[] = [];
+  const disk = () => {
+    const { folder, unmount } = mountSmallDisk(4_096);
+    unmounts.push(unmount);
+    return folder;
+  };
   describeBackend({
     name: `ssh (${name})`,
     open() {
@@ -30,7 +39,15 @@ function describeSsh(
     },
     client: { modulePath, config: JSON.stringify(options) },
     ...(only ? { only } : {}),
+    leftovers: (environmentId) => {
+      const root = join(options.user === me ? homedir() : `/home/${options.user}`, '.hermes-runs');
+      const ours = (name: string) => name.startsWith(`hermes-${options.installationId}-${environmentId}_`);
+      return Promise.resolve(existsSync(root) ? readdirSync(root).filter(ours) : []);
+    },
+    // Only root may mount.
+    ...(isRoot ? { smallFolder: () => Promise.resolve(disk()) } : {}),
     async close() {
+      for (const unmount of unmounts) unmount();
       for (const backend of opened) await backend.close();
       for (const server of servers) await server.close();
     },
@@ -38,7 +55,6 @@ function describeSsh(
 }
 
 await withSshd(async () => {
-  const me = userInfo().username;
   describeSsh(me, [await startSshd()], { user: me });
 
   if (isRoot) {

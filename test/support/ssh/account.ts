@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createSshBackend, type SshBackend, type SshBackendOptions } from '../../../src/backends/ssh/ssh.ts';
@@ -55,15 +55,14 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
 }
 
 /** A disk of its own with so little space; takes root. */
-export async function withSmallDisk(kilobytes: number, use: (folder: string) => Promise<void>): Promise<void> {
-  await withFolder(async (folder) => {
-    const disk = join(folder, 'disk');
-    mkdirSync(disk);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k,mode=777`, 'tmpfs', disk]);
-    try {
-      await use(disk);
-    } finally {
-      execFileSync('umount', ['-l', disk]);
-    }
-  });
+export function mountSmallDisk(kilobytes: number): { readonly folder: string; readonly unmount: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'hermes-small-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${kilobytes}k,mode=777`, 'tmpfs', folder]);
+  return {
+    folder,
+    unmount() {
+      execFileSync('umount', ['-l', folder]);
+      rmSync(folder, { recursive: true });
+    },
+  };
 }
