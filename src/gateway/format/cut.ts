@@ -1,4 +1,4 @@
-import { plainRun, type Block, type Run } from './document.ts';
+import { plainRun, type Block, type Run } from './block.ts';
 
 export interface CutBlock {
   readonly head: Block;

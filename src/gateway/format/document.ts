@@ -2,30 +2,10 @@ import type { Token, Tokens } from 'marked';
 import { childrenOf } from '../../lib/markdown/inline.ts';
 import { tokensOf } from '../../lib/markdown/render.ts';
 import { stripControls } from '../../lib/markdown/strip-controls.ts';
+import { plainRun, type Block, type Run } from './block.ts';
 import { isCostly } from './costly.ts';
 import { inlineRuns } from './inline-runs.ts';
 import { tableBlocks } from './table-blocks.ts';
-
-export type Mark = 'bold' | 'italic' | 'strike';
-
-/** Words in one style. */
-export interface Run {
-  readonly text: string;
-  /** In nesting order, outermost first. None with `code`. */
-  readonly marks: readonly Mark[];
-  readonly code: boolean;
-  /** A link is never cut; its words are plain. */
-  readonly href: string | null;
-}
-
-/** What stands between two line ends of a chat message. Blocks are written one by one and joined by `gap` line feeds. */
-export type Block =
-  | { readonly kind: 'text'; readonly runs: readonly Run[]; readonly quote: boolean; readonly gap: number }
-  | { readonly kind: 'code'; readonly language: string; readonly text: string; readonly gap: number };
-
-export function plainRun(text: string): Run {
-  return { text, marks: [], code: false, href: null };
-}
 
 /**
  * Reads Markdown (CommonMark with GFM tables, task lists and strikethrough) into a flat list of blocks. Control

@@ -1,7 +1,7 @@
 import type { Token } from 'marked';
 import { childrenOf } from '../../lib/markdown/inline.ts';
 import { stripControls } from '../../lib/markdown/strip-controls.ts';
-import type { Mark, Run } from './document.ts';
+import type { Mark, Run } from './block.ts';
 
 /** Turns marked's inline tokens into runs. Raw HTML is text. */
 export function inlineRuns(tokens: readonly Token[], marks: readonly Mark[]): Run[] {

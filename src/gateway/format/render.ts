@@ -1,6 +1,7 @@
 import type { Dialect, PlatformCapabilities } from '../platforms/platform.ts';
+import type { Block } from './block.ts';
 import { cutBlock, isLongerThan, withoutFirstLink } from './cut.ts';
-import { toDocument, type Block } from './document.ts';
+import { toDocument } from './document.ts';
 import { syntaxes, type Syntax } from './syntax.ts';
 import { isBlank, writeBlock } from './write.ts';
 

@@ -1,5 +1,5 @@
 import type { Dialect } from '../platforms/platform.ts';
-import type { Mark } from './document.ts';
+import type { Mark } from './block.ts';
 
 /** How a dialect writes the parts of a document. Every function takes plain words and returns them escaped. */
 export interface Syntax {

@@ -1,6 +1,6 @@
 import type { Tokens } from 'marked';
 import { textWidth } from '../../lib/markdown/width.ts';
-import { plainRun, type Block, type Run } from './document.ts';
+import { plainRun, type Block, type Run } from './block.ts';
 import { inlineRuns } from './inline-runs.ts';
 
 /** A table as aligned code where it is narrow enough, else each row as `column: value` lines. No platform has tables. */

@@ -1,4 +1,4 @@
-import type { Block, Mark, Run } from './document.ts';
+import type { Block, Mark, Run } from './block.ts';
 import { invisible, type Syntax } from './syntax.ts';
 
 /** Writes one block in a dialect, white space at its ends left out. Balanced whatever the words are. */
