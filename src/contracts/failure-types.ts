@@ -34,6 +34,8 @@ export const failureTypes = {
   'Platform.MessageRejected': { retryable: false },
   'Platform.Authentication': { retryable: false },
   'Platform.Conflict': { retryable: false },
+  'Voice.TranscriptionFailed': { retryable: true },
+  'Voice.SpeechFailed': { retryable: true },
   'Storage.Unavailable': { retryable: true },
   'Storage.Conflict': { retryable: true },
   'Storage.Damaged': { retryable: false },
