@@ -110,6 +110,7 @@ export async function startSshd(config: Readonly<Record<string, string | number>
 
   async function start(): Promise<void> {
     server = spawn(binary, ['-D', '-e', '-f', at('sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    endWithProcess(server);
     server.stderr?.on('data', (text: Buffer) => appendFileSync(at('log'), text));
     for (let tries = 0; !(await answers(port)); tries++) {
       if (server.exitCode !== null || tries > 200)
@@ -157,6 +158,13 @@ export async function startSshd(config: Readonly<Record<string, string | number>
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** For a test run that is broken off. */
+function endWithProcess(server: ChildProcess): void {
+  const end = () => server.kill();
+  process.once('exit', end);
+  server.once('exit', () => process.off('exit', end));
 }
 
 /** `path` and `path.pub`. */
