@@ -126,6 +126,21 @@ describe('the status', () => {
 });
 
 describe('the doctor', () => {
+  it('tries the machine that commands run on', async () => {
+    expect(await finding('backend')).toMatchObject({
+      state: 'fine',
+      detail: expect.stringContaining('local: ') as string,
+    });
+    const all: Finding[] = [];
+    const env = { PATH: process.env['PATH'], HERMES_TERMINAL_BACKEND: 'modal' };
+    for await (const one of examine(home, env, false)) all.push(one);
+    expect(all.find(({ name }) => name === 'backend')).toMatchObject({
+      state: 'wrong',
+      detail: expect.stringContaining('terminal.modal.tokenId') as string,
+      hint: expect.stringContaining('hermes config set') as string,
+    });
+  });
+
   it('finds nothing wrong with a new home', async () => {
     expect((await findings()).filter(({ state }) => state === 'wrong')).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { checkBackend } from './check-backend.ts';
 import type { Check, Finding } from './finding.ts';
 import { checkConfiguration, checkModel } from './check-configuration.ts';
 import { checkDatabase } from './check-database.ts';
@@ -10,6 +11,7 @@ const checks: readonly (readonly [string, Check])[] = [
   ['disk', checkDisk],
   ['configuration', checkConfiguration],
   ['shell', checkShell],
+  ['backend', checkBackend],
   ['leftovers', checkLeftovers],
   ['temporal program', checkTemporalProgram],
   ['temporal', checkTemporal],
