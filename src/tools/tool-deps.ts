@@ -8,6 +8,25 @@ export interface ToolDeps {
   readonly rules: AllowRuleReader;
   /** Removes secrets from text that leaves the tool. */
   readonly redact: (text: string) => string;
+  /** Absent where no chat platform is configured; `send_file` is then not among the tools. */
+  readonly outbound?: FileOutbound;
+}
+
+/** Files on their way to the chat a turn came from. */
+export interface FileOutbound {
+  /** Largest file that chat takes; null when the turn came from no chat. */
+  fileLimit(of: { conversationId: string; turn: number }): Promise<number | null>;
+  /** Puts it in the outbox; durable when it resolves. Idempotent by `key`. The caption is Markdown, maybe empty. */
+  sendFile(file: {
+    key: string;
+    conversationId: string;
+    turn: number;
+    name: string;
+    mediaType: string;
+    caption: string;
+    blobId: string;
+    sizeBytes: number;
+  }): Promise<void>;
 }
 
 export interface ToolSettings {
