@@ -27,7 +27,7 @@ export const invisible = '\u200b';
 const linePrefix = (written: string): string => written.replaceAll(/^/gm, '> ');
 const spelledOut = (label: string, href: string): string =>
   label === href || `mailto:${label}` === href ? label : `${label} (${href})`;
-const noFence = (code: string): string => code.replaceAll('```', `\`\`${invisible}\``);
+const noFence = (words: string): string => words.replaceAll(/``(?=`)/g, `$&${invisible}`);
 
 const html = (words: string): string => words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const attribute = (words: string): string => html(words).replaceAll('"', '&quot;');
@@ -58,7 +58,7 @@ const slackMrkdwn: Syntax = {
   marks: 'words',
   text: (words) => html(noFence(words)),
   code: (words) => (words.includes('`') || words.includes('\n') ? null : `\`${html(words)}\``),
-  link: (label, href) => (label === href ? `<${html(href)}>` : `<${html(href)}|${html(label)}>`),
+  link: (label, href) => (label === href ? `<${html(href)}>` : `<${html(href)}|${html(noFence(label))}>`),
   block: (code) => `\`\`\`\n${html(noFence(code))}\n\`\`\``,
   quote: linePrefix,
 };
@@ -77,7 +77,13 @@ const discord: Syntax = {
     return escaped.replaceAll(lineStart, '$1\\$2');
   },
   code: (words) => (words.includes('`') || words.includes('\n') ? null : `\`${words}\``),
-  link: (label, href) => (label === href ? href : `[${discord.text(label, false)}](<${href}>)`),
+  link: (label, href) => {
+    const address = href.replaceAll(/@(?=everyone|here)/gi, '%40');
+    if (label === href) return address;
+    // Other addresses would be shown with their brackets.
+    const hidden = /^https?:/i.test(href);
+    return hidden ? `[${discord.text(label, false)}](<${address}>)` : discord.text(spelledOut(label, href), false);
+  },
   block: (code, language) => `\`\`\`${language}\n${noFence(code)}\n\`\`\``,
   quote: linePrefix,
 };

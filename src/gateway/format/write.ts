@@ -16,8 +16,23 @@ export function isBlank(text: string): boolean {
 function writeRuns(runs: readonly Run[], syntax: Syntax): string {
   if (runs.every((run) => isBlank(run.text))) return '';
   const writer = new Writer(syntax);
-  for (const run of runs) writer.add(run);
+  for (const run of joined(runs)) writer.add(run);
   return writer.finish();
+}
+
+/** Neighbours in one style as one, so that what must not stand together is seen together. */
+function joined(runs: readonly Run[]): Run[] {
+  const result: Run[] = [];
+  for (const run of runs) {
+    const last = result.at(-1);
+    const alike = last !== undefined && !last.code && !run.code && last.href === null && run.href === null;
+    if (alike && last.marks.join() === run.marks.join()) {
+      result[result.length - 1] = { ...last, text: last.text + run.text };
+    } else {
+      result.push(run);
+    }
+  }
+  return result;
 }
 
 const wordEnd = /[\p{L}\p{N}_]$/u;
@@ -65,7 +80,7 @@ class Writer {
     const code = run.code ? syntax.code(words) : null;
     const opens = run.marks.slice(kept);
     const isMark = opens.length > 0 || code !== null;
-    if (this.needsGuard(isMark, words)) this.out += invisible;
+    if (this.needsGuard(isMark, code ?? words)) this.out += invisible;
     this.out += this.out === '' ? this.pending.replace(/^\s*\n/, '') : this.pending;
     this.pending = '';
     for (const mark of opens) {
@@ -79,6 +94,7 @@ class Writer {
   /** Slack, WhatsApp and Discord see a mark only beside something that is no letter. */
   private needsGuard(opensMark: boolean, words: string): boolean {
     if (this.syntax.marks === 'anywhere' || this.pending !== '' || this.out === '') return false;
+    if (this.out.endsWith('`') && words.startsWith('`')) return true;
     if (opensMark) return this.afterMark || wordEnd.test(this.out.slice(-2));
     return this.afterMark && wordStart.test(words.slice(0, 2));
   }

@@ -210,6 +210,9 @@ describe('one text in every dialect', () => {
       ].join('\n\n'),
     );
   });
+  it('discord hides web addresses only', () => {
+    expect(one('[mail](mailto:a_b@x.org) c@x.org', 'discord')).toBe('mail (mailto:a\\_b@x.org) c@x.org');
+  });
   it('whatsapp spells links out', () => {
     expect(one('**a** [docs](https://x.y) https://z.y', 'whatsapp')).toBe('*a* docs (https://x.y) https://z.y');
   });
