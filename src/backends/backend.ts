@@ -82,6 +82,8 @@ export interface EnvironmentHandle {
   readonly backend: string;
   /** What the backend needs to find it again; JSON, no secrets. */
   readonly state: Readonly<Record<string, string>>;
+  /** The place ends by itself then; `resume` shortly before moves the environment on, if nothing runs in it. */
+  readonly expiresAt?: string;
 }
 
 export interface EnvironmentDescription {

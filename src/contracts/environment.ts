@@ -19,6 +19,8 @@ export interface EnvironmentHandleJson {
   readonly environmentId: string;
   readonly backend: string;
   readonly state: Readonly<Record<string, string>>;
+  /** It ends by itself then, unless it is woken anew shortly before. */
+  readonly expiresAt?: string;
 }
 
 export interface EnvironmentSettings {

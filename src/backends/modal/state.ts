@@ -24,7 +24,8 @@ export function stateOf(handle: EnvironmentHandle): ModalState {
 /** A handle without what is undefined or empty. */
 export function handleOf(environmentId: string, state: Partial<ModalState>): EnvironmentHandle {
   const entries = Object.entries(state).filter(([, value]) => ((value as string | undefined) ?? '') !== '');
-  return { environmentId, backend: 'modal', state: Object.fromEntries(entries) };
+  const ends = state.phase === 'awake' && state.expiresAt !== undefined ? { expiresAt: state.expiresAt } : {};
+  return { environmentId, backend: 'modal', state: Object.fromEntries(entries), ...ends };
 }
 
 export function obsoleteImages(state: ModalState): string[] {

@@ -48,6 +48,9 @@ const unmade: EnvironmentRecord = {
   failure: null,
 };
 
+/** A turn that begins later than this before the end of a place begins in a new one. */
+const renewBeforeMs = 30 * 60_000;
+
 const phaseDuring: Record<ChangeEnvironmentInput['op'], EnvironmentPhase> = {
   create: 'starting',
   wake: 'waking',
@@ -114,7 +117,8 @@ export class EnvironmentState {
   acquire(request: AcquireRequest, now: number): Waiter {
     this.settings = request.settings;
     this.expireLeases(now);
-    if (request.unreachableGeneration === this.record.generation && this.phase === 'awake') this.unsure = true;
+    const unreachable = request.unreachableGeneration === this.record.generation;
+    if (this.phase === 'awake' && (unreachable || this.isNearItsEnd(now))) this.unsure = true;
     const waiter: Waiter = { request, since: now, outcome: null };
     if (this.isReady) this.grant(waiter, now);
     else this.waiting.push(waiter);
@@ -133,6 +137,12 @@ export class EnvironmentState {
     const change: PendingChange = { request, outcome: null };
     this.changes.push(change);
     return change;
+  }
+
+  /** Waking one that is awake moves it on before it ends by itself; not while somebody works in it. */
+  private isNearItsEnd(now: number): boolean {
+    const expiresAt = this.record.handle?.expiresAt;
+    return expiresAt !== undefined && !this.isLeased && now >= Date.parse(expiresAt) - renewBeforeMs;
   }
 
   /** Awake beyond doubt. */

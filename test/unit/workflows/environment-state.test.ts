@@ -46,6 +46,21 @@ describe('leases', () => {
     expect(state.snapshot().leases).toEqual([{ holder: 'a', until: '1970-01-01T00:00:00.800Z' }]);
   });
 
+  it('wake it anew shortly before it ends by itself, unless somebody works in it', () => {
+    const mortal = { ...handle, expiresAt: new Date(3_600_000).toISOString() };
+    const state = fresh();
+    state.awoken(record({ handle: mortal }), 0);
+    expect(state.acquire(ask('early'), 1_000).outcome).not.toBeNull();
+    expect(state.acquire(ask('beside', { leaseMs: 3_000_000 }), 1_200).outcome).not.toBeNull();
+    expect(state.acquire(ask('in use'), 2_000_000).outcome).not.toBeNull();
+    for (const holder of ['early', 'beside', 'in use']) state.release(holder, 2_000_001);
+    const late = state.acquire(ask('late'), 2_000_002);
+    expect(late.outcome).toBeNull();
+    expect(state.next(2_000_002)).toEqual({ kind: 'wake' });
+    state.awoken(record({ generation: 2 }), 2_000_003);
+    expect(late.outcome).toMatchObject({ result: { generation: 2 } });
+  });
+
   it('are granted to everybody who waits once it is awake', () => {
     const state = fresh();
     const waiters = [state.acquire(ask('a'), 0), state.acquire(ask('b'), 100)];
