@@ -178,4 +178,6 @@ export interface TerminalSession {
   listFiles(path: string, options: { sessionKey: string }): Promise<readonly FileEntry[]>;
   /** Absolute form of a path as the environment sees it; does not require that it exists. */
   resolve(path: string, options: { sessionKey: string }): Promise<string>;
+  /** The same with every link followed, also where the end of the path does not exist. */
+  realPath(path: string, options: { sessionKey: string }): Promise<string>;
 }

@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { TerminalSession } from './backend.ts';
 import { existing } from './local-check.ts';
-import { listLocalFiles, openLocalFile, readLocalFile, saveLocalFile, writeLocalFile } from './local-files.ts';
+import {
+  listLocalFiles,
+  openLocalFile,
+  readLocalFile,
+  realLocalPath,
+  saveLocalFile,
+  writeLocalFile,
+} from './local-files.ts';
 import { createLocalHost } from './local-host.ts';
 import { launcherScript } from './local-sandbox.ts';
 import { createLocalTransport } from './local-transport.ts';
@@ -30,6 +37,7 @@ const plainFiles: Omit<RemoteFiles, 'stat'> = {
   read: readLocalFile,
   write: writeLocalFile,
   list: listLocalFiles,
+  realPath: realLocalPath,
   download: openLocalFile,
   upload: (path, source, { signal } = {}) => saveLocalFile(path, source, signal),
 };

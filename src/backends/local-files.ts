@@ -1,7 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { chown, lstat, mkdir, open, readdir, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import {
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { PortError } from '../lib/port-error.ts';
 import type { FileEntry } from './backend.ts';
@@ -177,6 +189,33 @@ async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Where links in a circle are given up; as many as Linux follows. */
+const mostLinks = 40;
+
+/** The path with its links followed; its end need not exist. Throws Terminal.Invalid where links go round in circles. */
+export async function realLocalPath(path: string): Promise<string> {
+  let rest = '';
+  let at = path;
+  for (let links = 0; links < mostLinks;) {
+    try {
+      return join(await realpath(at), rest);
+    } catch (error) {
+      if (codeOf(error) === 'ELOOP') break;
+      if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw fileError(error, path);
+    }
+    const target = await readlink(at).catch(() => null);
+    if (target === null) {
+      rest = join(basename(at), rest);
+      at = dirname(at);
+    } else {
+      // A link that leads nowhere: what is made there appears at its other end.
+      links += 1;
+      at = resolve(dirname(at), target);
+    }
+  }
+  throw new PortError('Terminal.Invalid', `The links of this path go round in circles: ${path}`);
 }
 
 /** Entries by name; links are not followed. Throws Terminal.NotFound, Denied. */

@@ -50,6 +50,30 @@ fi
 `;
 }
 
+/**
+ * The path with its links followed. `readlink -f` knows only ends that exist, so what does not is put aside; a link that
+ * leads nowhere is followed by hand. The mark keeps line ends of a name, which a substitution would drop.
+ */
+export function realPathScript(path: string): string {
+  return `${plain}__h_p=${q(path)} __h_rest= __h_left=40
+while ! [ -e "$__h_p" ] && [ "$__h_p" != / ]; do
+  if [ -L "$__h_p" ]; then
+    __h_left=$((__h_left - 1))
+    [ "$__h_left" -gt 0 ] || { printf '%s\\n' ': Too many levels of symbolic links' >&2; exit 1; }
+    __h_to=$(readlink "$__h_p"; echo .); __h_to=\${__h_to%??}
+    case $__h_to in /*) __h_p=$__h_to ;; *) __h_p=\${__h_p%/*}/$__h_to ;; esac
+  else
+    __h_rest=/\${__h_p##*/}$__h_rest __h_p=\${__h_p%/*}
+    [ -n "$__h_p" ] || __h_p=/
+  fi
+done
+__h_real=$(readlink -f "$__h_p"; echo .); __h_real=\${__h_real%??}
+[ "$__h_real" != / ] || __h_real=
+printf '%s' "$__h_real$__h_rest"
+[ -n "$__h_real$__h_rest" ] || printf /
+`;
+}
+
 export interface FileInfo {
   readonly kind: FileEntry['kind'];
   readonly sizeBytes: number;

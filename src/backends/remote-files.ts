@@ -24,6 +24,8 @@ export interface RemoteFiles {
   /** By name. */
   list(path: string): Promise<readonly FileEntry[]>;
   download(path: string): Promise<{ stream: Readable; sizeBytes: number }>;
+  /** With every link followed; the end of the path need not exist. Terminal.Invalid where links go round in circles. */
+  realPath(path: string): Promise<string>;
   /** What the source throws and the signal's reason come through as they are; then the file is as it was. */
   upload(path: string, source: AsyncIterable<Uint8Array>, options?: { signal?: AbortSignal }): Promise<void>;
 }
@@ -43,6 +45,7 @@ export function createShellFiles(shell: RemoteShell, options: { transport?: Shel
     ...createFileReading(ask, options.transport),
     ...createFileWriting(ask, shell, options.transport),
     stat: async (path) => scripts.parseInfo((await ask(scripts.statScript(path), path)).stdout.toString()),
+    realPath: async (path) => (await ask(scripts.realPathScript(path), path)).stdout.toString(),
     list: async (path) => {
       const mark = randomBytes(16).toString('hex');
       const { stdout } = await ask(scripts.listScript(path, mark), path, { maxOutputBytes: listLimitBytes });

@@ -24,6 +24,7 @@ export function createTerminalSession({ protocol, files, home }: TerminalSession
     start: async (spec) =>
       protocol.start(spec.cwd === undefined ? spec : { ...spec, cwd: await resolve(spec.cwd, spec.sessionKey) }),
     resolve: (path, { sessionKey }) => resolve(path, sessionKey),
+    realPath: async (path, { sessionKey }) => files.realPath(await resolve(path, sessionKey)),
     readFile: async (path, { sessionKey, ...range }) => files.read(await resolve(path, sessionKey), range),
     writeFile: async (path, bytes, { sessionKey }) => files.write(await resolve(path, sessionKey), bytes),
     listFiles: async (path, { sessionKey }) => files.list(await resolve(path, sessionKey)),

@@ -4,8 +4,8 @@ import type { ToolContext } from './define-tool.ts';
 import { judgeOf, newObjection } from './policy.ts';
 
 /**
- * The real path of a file a tool is about to touch, judged once more: a relative path may lead to a place the plan could
- * not see.
+ * The absolute path of a file a tool is about to touch, judged once more: a relative path, or a link, may lead to a place
+ * the plan could not see.
  */
 export async function resolveFor(
   use: 'read' | 'write',
@@ -13,9 +13,15 @@ export async function resolveFor(
   context: ToolContext,
 ): Promise<{ readonly session: TerminalSession; readonly path: string; readonly objection: string | null }> {
   const session = await context.terminal();
-  const real = await session.resolve(path, { sessionKey: context.conversationId });
-  const objection = newObjection(judgeOf[use](path), context.deps.settings, { judge: judgeOf[use](real) });
-  return { session, path: real, objection };
+  const at = { sessionKey: context.conversationId };
+  const absolute = await session.resolve(path, at);
+  const real = await session.realPath(absolute, at);
+  const { settings } = context.deps;
+  // Both: where folders above are links, only one of the two may look like a place the rules know.
+  const objection = [absolute, real]
+    .map((place) => newObjection(judgeOf[use](path), settings, { judge: judgeOf[use](place) }))
+    .find((found) => found !== null);
+  return { session, path: absolute, objection: objection ?? null };
 }
 
 /** The whole file, or null when there is none. */

@@ -1,5 +1,6 @@
 import type { Token } from 'marked';
 import type { Span, Style } from './span.ts';
+import { stripControls } from './strip-controls.ts';
 
 /** Turns marked's inline tokens into spans. `plain`: marks that colour would show are kept as characters. */
 export function inlineSpans(tokens: readonly Token[], styles: readonly Style[], plain: boolean): Span[] {
@@ -44,12 +45,13 @@ function linkSpans(token: Token, label: Span[], styles: readonly Style[]): Span[
   return [...label, { text: ' ', styles }, { text: `(${href})`, styles: [...styles, 'dim'] }];
 }
 
+/** The lexer decodes entities such as `&#27;`, so what could steer a terminal is taken out once more. */
 function textOf(token: Token): string {
-  return 'text' in token && typeof token.text === 'string' ? token.text : token.raw;
+  return stripControls('text' in token && typeof token.text === 'string' ? token.text : token.raw);
 }
 
 function hrefOf(token: Token): string {
-  return 'href' in token && typeof token.href === 'string' ? token.href : '';
+  return stripControls('href' in token && typeof token.href === 'string' ? token.href : '');
 }
 
 const entities: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { itIf } from './fact-if.ts';
 import type { Subject } from './conformance.ts';
 
 const main = { sessionKey: 'files' };
@@ -53,6 +54,21 @@ export function filesFacts(subject: Subject): void {
       expect(await session.resolve('/x/./y', main)).toBe('/x/y');
     });
 
+    it('the real path of a file is where its links lead, also where its end is missing', async () => {
+      const { session } = bench();
+      const folder = inScratch('real');
+      await bench().run(
+        `mkdir -p ${folder}/to; cd ${folder}; ln -s to way; ln -s to/new nowhere; ln -s round round; echo x >to/file`,
+      );
+      const real = async (path: string) => session.realPath(path, main);
+      const base = (await bench().run(`cd ${folder}; pwd -P`)).text.trim();
+      expect(await real(`${folder}/way/file`)).toBe(`${base}/to/file`);
+      expect(await real(`${folder}/way/missing/deep`)).toBe(`${base}/to/missing/deep`);
+      expect(await real(`${folder}/nowhere`)).toBe(`${base}/to/new`);
+      expect(await real('/')).toBe('/');
+      await expect(real(`${folder}/round`)).rejects.toMatchObject({ code: 'Terminal.Invalid' });
+    });
+
     it('a folder is listed by name, with kinds, sizes and times', async () => {
       const { session } = bench();
       const folder = inScratch('listed');
@@ -101,7 +117,7 @@ export function filesFacts(subject: Subject): void {
       expect([end.bytes.length, end.sizeBytes]).toEqual([3, 200 * 1024 * 1024]);
     });
 
-    it.runIf(subject.has('denied-paths'))('what is refused is said to be refused', async () => {
+    itIf(subject.has('denied-paths'))('what is refused is said to be refused', async () => {
       // Root may read and write any ordinary file; the kernel's own files refuse it too.
       const setUp = `mkdir ${inScratch('shut')}; chmod 0 ${inScratch('shut')}
 if [ "$(id -u)" = 0 ]; then echo "/sys/x $(find /sys/bus -name drivers_probe | head -n 1)"

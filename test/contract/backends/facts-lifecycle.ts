@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PortError } from '../../../src/lib/port-error.ts';
+import { itIf } from './fact-if.ts';
 import type { Subject } from './conformance.ts';
 import { openBench } from './harness.ts';
 
@@ -32,7 +33,7 @@ export function lifecycleFacts(subject: Subject): void {
       await backend.destroy(awake);
     });
 
-    it.runIf(subject.has('hibernation'))(
+    itIf(subject.has('hibernation'))(
       'one that sleeps is not woken by connecting, and once by all who wake it',
       async () => {
         const { backend } = bench();
@@ -86,7 +87,7 @@ export function lifecycleFacts(subject: Subject): void {
       await backend.destroy(awake);
     });
 
-    it.runIf(subject.leftovers !== undefined)('destroying one leaves nothing behind, asleep or awake', async () => {
+    itIf(subject.leftovers !== undefined)('destroying one leaves nothing behind, asleep or awake', async () => {
       const { backend } = bench();
       const left = (id: string) => subject.leftovers?.(id);
       for (const name of backend.hibernates ? ['gone-awake', 'gone-asleep'] : ['gone-awake']) {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeIf } from './fact-if.ts';
 import type { Subject } from './conformance.ts';
 
 const pty = { columns: 91, rows: 27 };
@@ -8,7 +9,7 @@ const lines = (text: string) => text.replaceAll('\r\n', '\n');
 export function ptyFacts(subject: Subject): void {
   const { bench } = subject;
 
-  describe.runIf(subject.has('pty'))('runs on a terminal', () => {
+  describeIf(subject.has('pty'))('runs on a terminal', () => {
     it('the command has a terminal of the size asked for, and its exit code is kept', async () => {
       const command = '[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && stty size && echo "[$TERM]"; tty >/dev/null && exit 5';
       const { state, text } = await bench().run(command, { pty });

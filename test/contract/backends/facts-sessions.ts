@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { itIf } from './fact-if.ts';
 import type { Subject } from './conformance.ts';
 
 const awkward = `it's "x" \\ $HOME \`id\` ; & | * ?\nexport FAKE=1\n\ttab  ü ā 🦉 \r end\n`;
@@ -40,7 +41,7 @@ export function sessionFacts(subject: Subject): void {
       expect(text).toBe('unset 2 /nowhere unset\n');
     });
 
-    it.runIf(subject.has('tools-by-path'))('a session whose PATH leads nowhere can be repaired', async () => {
+    itIf(subject.has('tools-by-path'))('a session whose PATH leads nowhere can be repaired', async () => {
       const run = inSession('env-4');
       await run('export GOOD="$PATH" PATH=/nowhere');
       expect((await run('ls')).state.exitCode).toBe(127);

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { InteractiveShell } from '../../../src/backends/backend.ts';
+import { describeIf } from './fact-if.ts';
 import type { Subject } from './conformance.ts';
 
 const screen = { columns: 83, rows: 21, term: 'xterm-256color', sessionKey: 'shell' };
@@ -9,7 +10,7 @@ export function shellFacts(subject: Subject): void {
   const { bench } = subject;
   const open = async () => listen(await bench().backend.openShell(bench().handle, screen));
 
-  describe.runIf(subject.has('shell'))('a shell for a person', () => {
+  describeIf(subject.has('shell'))('a shell for a person', () => {
     it('has the size, the directory and the variables of its session, and reports its exit code', async () => {
       await bench().run(`cd ${bench().scratch}; export SHOWN="a b"`, { sessionKey: 'shell' });
       const { shell, said } = await open();

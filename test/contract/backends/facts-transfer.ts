@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { itIf } from './fact-if.ts';
 import type { Subject } from './conformance.ts';
 
 const main = { sessionKey: 'transfer' };
@@ -102,7 +103,7 @@ export function transferFacts(subject: Subject): void {
       expect((await bench().run(`wc -c <${inScratch('limited')}`)).text.trim()).not.toBe('1000000');
     });
 
-    it.runIf(subject.smallFolder !== undefined)('writing and uploading say so and leave nothing behind', async () => {
+    itIf(subject.smallFolder !== undefined)('writing and uploading say so and leave nothing behind', async () => {
       const { session } = bench();
       const folder = (await subject.smallFolder?.()) ?? '';
       await session.writeFile(`${folder}/old`, Buffer.from('old'), main);

@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -11,10 +20,7 @@ import { livingInSandboxes } from '../../support/sandboxed-processes.ts';
 import { describeBackend } from './conformance.ts';
 import { openBench } from './harness.ts';
 
-// Not below /tmp, which is another one inside.
-const cache = fileURLToPath(new URL('../../../.cache/', import.meta.url));
-mkdirSync(cache, { recursive: true });
-const home = realpathSync(mkdtempSync(join(cache, 'sandbox-')));
+const home = realpathSync(mkdtempSync(join(outsideTmp(), 'sandbox-')));
 const cwd = join(home, 'work');
 const hidden = join(home, 'hermes');
 for (const folder of [cwd, hidden, join(home, 'also'), join(home, 'other')]) mkdirSync(folder);
@@ -138,4 +144,24 @@ function canSandbox(): boolean {
     console.warn(`bubblewrap cannot be used here, its tests are left out: ${String(error)}`);
     return false;
   }
+}
+
+/** A folder not below /tmp, which is another one inside; the checkout itself may well be there. */
+function outsideTmp(): string {
+  const candidates = [
+    fileURLToPath(new URL('../../../.cache/', import.meta.url)),
+    join(homedir(), '.cache'),
+    '/var/lib',
+  ];
+  for (const folder of candidates) {
+    try {
+      mkdirSync(folder, { recursive: true });
+      accessSync(folder, constants.W_OK);
+    } catch {
+      // Not ours to write to: the next one.
+      continue;
+    }
+    if (!/^\/(var\/)?tmp(\/|$)/.test(realpathSync(folder))) return folder;
+  }
+  throw new Error('no folder outside /tmp can be written to');
 }

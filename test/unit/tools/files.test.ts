@@ -96,6 +96,21 @@ describe('write_file', () => {
     await bench.call('run_command', { command: `cd ${bench.work}` });
     await expect(readFile(join(bench.home, '.ssh/authorized_keys'))).rejects.toThrow('ENOENT');
   });
+
+  it('refuses links to such places, for reading too', async () => {
+    await mkdir(join(bench.home, '.ssh'), { recursive: true });
+    await writeFile(join(bench.home, '.ssh/id_ed25519'), 'PRIVATE KEY');
+    await symlink(join(bench.home, '.ssh/id_ed25519'), at('innocent.txt'));
+    await symlink(join(bench.home, '.ssh'), at('folder'));
+    for (const path of [at('innocent.txt'), 'innocent.txt', 'folder/id_ed25519']) {
+      const read = await bench.call('read_file', { path });
+      expect(read.status).toBe('error');
+      expect(read.text).not.toContain('PRIVATE KEY');
+    }
+    const written = await bench.call('write_file', { path: 'folder/authorized_keys', content: 'key' });
+    expect(written.status).toBe('error');
+    await expect(readFile(join(bench.home, '.ssh/authorized_keys'))).rejects.toThrow('ENOENT');
+  });
 });
 
 describe('edit_file', () => {

@@ -162,3 +162,14 @@ describe('finishedLength', () => {
     );
   });
 });
+
+it('what entities spell cannot steer the terminal either', () => {
+  for (const source of ['a &#27;[31mred', '`&#27;[2J`', '[x](http://a/&#x9b;2J)', '| a |\n|---|\n| &#27;]0;t&#7; |']) {
+    for (const colour of [true, false]) {
+      const lines = renderMarkdown(source, { width: 80, colour });
+      const bare = lines.join('\n').replaceAll(/\u001b\[[0-9;]*m/g, '');
+      expect(bare).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+      expect(lines.join('')).not.toContain('[31mred');
+    }
+  }
+});
