@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export interface Place {
   /** Runs `true` there without us. */
   bare(handle: EnvironmentHandle): Promise<unknown>;
   /** Connections and processes that are held for a sleeping environment. */
-  held(): number;
+  readonly held: () => number;
   close(): Promise<void>;
 }
 
@@ -124,21 +124,22 @@ async function singularity(): Promise<Place> {
     cacheDir: join(engine.folder, 'images'),
     baseEnv: baseEnvironment(process.env),
   });
-  const instances = (): { instance: string }[] =>
-    (JSON.parse(engine.run(['instance', 'list', '--json'])) as { instances: { instance: string }[] }).instances;
+  const instances = (): { instance: string }[] => {
+    const listed = execFileSync(engine.bin, ['instance', 'list', '--json'], { encoding: 'utf8' });
+    return (JSON.parse(listed) as { instances: { instance: string }[] }).instances;
+  };
+  let name = '';
   return {
     name: 'singularity',
     backend,
-    bare: () => run(engine.bin, ['exec', `instance://${instanceName(instances())}`, 'true']),
+    bare: () => {
+      // Asked once: the question is no part of the bare command.
+      name ||= instances()[0]?.instance ?? '';
+      return run(engine.bin, ['exec', '--no-privs', '--pwd', '/', `instance://${name}`, 'true']);
+    },
     held: () => instances().length,
     close: () => engine.close(),
   };
-}
-
-let known = '';
-/** Asked once: the question is no part of the bare command. */
-function instanceName(all: readonly { instance: string }[]): string {
-  return (known ||= all[0]?.instance ?? '');
 }
 
 async function modal(): Promise<Place> {
