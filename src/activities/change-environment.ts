@@ -1,7 +1,7 @@
 import type { Backend, ChangeOptions } from '../backends/backend.ts';
 import type { ChangeEnvironmentInput, EnvironmentPhase, EnvironmentRecord } from '../contracts/environment.ts';
 import { PortError } from '../lib/port-error.ts';
-import type { EnvironmentEnd, EnvironmentRow } from '../store/ports.ts';
+import type { EnvironmentEnd, EnvironmentRow } from '../store/environment-ports.ts';
 import type { ActivityDeps } from './deps.ts';
 
 type Deps = Pick<ActivityDeps, 'store' | 'backendOf' | 'redact' | 'log'>;

@@ -28,7 +28,8 @@ import type { JsonValue } from '../contracts/json.ts';
 import { searchAttributeNames } from '../contracts/search-attributes.ts';
 import { environmentWorkflowId, workflowTypes } from '../contracts/workflow-ids.ts';
 import { PortError } from '../lib/port-error.ts';
-import type { EnvironmentRow, Store } from '../store/ports.ts';
+import type { EnvironmentRow } from '../store/environment-ports.ts';
+import type { Store } from '../store/ports.ts';
 import type { EnvironmentClient, EnvironmentRef } from './environment-client.ts';
 import type { TemporalAccess } from './temporal-conversation-client.ts';
 

@@ -1,7 +1,7 @@
 import type { EnvironmentHandleJson, EnvironmentPhase } from '../contracts/environment.ts';
 import { PortError } from '../lib/port-error.ts';
 import { now, type Database, type Sql } from './database.ts';
-import type { EnvironmentEnd, EnvironmentRepository, EnvironmentRow } from './ports.ts';
+import type { EnvironmentEnd, EnvironmentRepository, EnvironmentRow } from './environment-ports.ts';
 
 /** Lines of the log that are kept. */
 const logLines = 20;

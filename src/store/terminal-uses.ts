@@ -1,5 +1,5 @@
 import { now, type Database, type Sql } from './database.ts';
-import type { TerminalUse, TerminalUseRepository } from './ports.ts';
+import type { TerminalUse, TerminalUseRepository } from './environment-ports.ts';
 
 export function terminalUseRepository(database: Database): TerminalUseRepository {
   return {

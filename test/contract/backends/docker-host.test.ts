@@ -57,7 +57,7 @@ withDockerEngine(() => {
 
     it('commands start in the folder of the settings, made where it is missing', async () => {
       for (const [index, [cwd, expected]] of [
-        ['/work/space here', '/work/space here'],
+        ['/srv/space here', '/srv/space here'],
         ['~/deep/er', '/root/deep/er'],
         ['~', '/root'],
       ].entries()) {
