@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { describe, it } from 'vitest';
+import { withEngine } from '../with-engine.ts';
 
 /**
  * A real Docker daemon of its own: own data, own socket, own bridge, no firewall rules. Containers outlive the daemon
@@ -52,16 +52,7 @@ function missing(): string | null {
 
 /** Defines the tests where a daemon can be run. Where it cannot, says why and leaves them out; in CI that is a failure. */
 export function withDockerEngine(define: () => void): void {
-  const why = missing();
-  if (why === null) {
-    define();
-    return;
-  }
-  if (process.env['CI'] !== undefined) throw new Error(`The tests of the docker backend cannot run: ${why}`);
-  console.warn(`left out, the tests of the docker backend: ${why}`);
-  describe.skip(`docker (${why})`, () => {
-    it('runs', () => undefined);
-  });
+  withEngine('docker', missing(), define);
 }
 
 export function dockerEngine({ diskMb }: EngineOptions = {}): DockerEngine {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, it } from 'vitest';
+import { withEngine } from '../with-engine.ts';
 
 const run = promisify(execFile);
 const rootfs = fileURLToPath(new URL('../../../.cache/rootfs/bookworm', import.meta.url));
@@ -15,16 +15,7 @@ const env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** Defines the tests where the server can be run. Where not, says why and leaves them out; in CI that is a failure. */
 export function withModalServer(define: () => void): void {
-  const why = missing();
-  if (why === null) {
-    define();
-    return;
-  }
-  if (process.env['CI'] !== undefined) throw new Error(`The tests of the modal backend cannot run: ${why}`);
-  console.warn(`left out, the tests of the modal backend: ${why}`);
-  describe.skip(`modal (${why})`, () => {
-    it('runs', () => undefined);
-  });
+  withEngine('modal', missing(), define);
 }
 
 /** Why sandboxes cannot be had here; null when they can. */
