@@ -4,7 +4,7 @@ import { crossChecks } from './cross-checks.ts';
 import { readEnvironment } from './read-environment.ts';
 import { describeProblem, hasErrors, type Problem } from './problem.ts';
 import { readConfigFile, type Entry, type FileReading } from './read-file.ts';
-import { allSettings, type Config, type NamedSetting } from './schema.ts';
+import { allSettings, settingsOfAccounts, type Config, type NamedSetting } from './schema.ts';
 
 export { describeProblem, hasErrors, type Problem };
 
@@ -45,7 +45,8 @@ export function resolveConfig(read: { plain: FileReading; secrets: FileReading; 
   const problems: Problem[] = [...plain.problems, ...secrets.problems, ...environment.problems];
   const sources = new Map<string, Source>();
   const values = new Map<string, unknown>();
-  for (const named of allSettings()) {
+  const accounts = settingsOfAccounts([...plain.entries.keys(), ...secrets.entries.keys()]);
+  for (const named of [...allSettings(), ...accounts]) {
     const entry = secrets.entries.get(named.key) ?? plain.entries.get(named.key);
     const resolved =
       fromEnvironment(named, environment.values, problems) ?? fromFile(named, entry, problems) ?? atRest(named);

@@ -1,16 +1,30 @@
 import { agent } from './sections/agent.ts';
 import { conversation } from './sections/conversation.ts';
+import { accountSettings, gateway } from './sections/gateway.ts';
 import { model, provider } from './sections/model.ts';
 import { approvals, web } from './sections/safety.ts';
 import { api, service } from './sections/service.ts';
 import { temporal } from './sections/temporal.ts';
 import { terminal } from './sections/terminal.ts';
+import { voice } from './sections/voice.ts';
 import { nearest, nearestKey } from './nearest.ts';
 import { isProviderId, providerIds, type ProviderId } from '../domain/model-providers.ts';
 import type { Setting } from './setting.ts';
 
 /** Every section and its keys, in the order in which they are listed. */
-export const sections = { model, agent, conversation, terminal, approvals, web, temporal, api, service } as const;
+export const sections = {
+  model,
+  agent,
+  conversation,
+  terminal,
+  gateway,
+  voice,
+  approvals,
+  web,
+  temporal,
+  api,
+  service,
+} as const;
 
 /** A group of keys: settings, and further groups (`terminal.docker`). */
 interface Group {
@@ -47,7 +61,28 @@ export function allSettings(): readonly NamedSetting[] {
 }
 
 export function findSetting(key: string): NamedSetting | undefined {
-  return byKey.get(key);
+  return byKey.get(key) ?? accountOf(key)?.find((named) => named.key === key);
+}
+
+/** Every key of the further accounts (`gateway.telegram.accounts.work.token`) that the given keys name. */
+export function settingsOfAccounts(keys: Iterable<string>): readonly NamedSetting[] {
+  const found = new Map<string, NamedSetting>();
+  for (const key of keys) for (const named of accountOf(key) ?? []) found.set(named.key, named);
+  return [...found.values()];
+}
+
+const accountKey = /^gateway\.([a-z_]+)\.accounts\.([a-z0-9][a-z0-9-]{0,30})\.\w+$/;
+
+/** Further accounts have names of a person's choice, so their keys are in no table and no variable sets them. */
+function accountOf(key: string): readonly NamedSetting[] | null {
+  const [, platform = '', name = ''] = accountKey.exec(key) ?? [];
+  const keys = accountSettings.get(platform);
+  if (keys === undefined) return null;
+  return Object.entries(keys).map(([last, setting]) => ({
+    key: `gateway.${platform}.accounts.${name}.${last}`,
+    setting: { ...setting, env: [] },
+    env: [],
+  }));
 }
 
 /** The key that was probably meant, or the section for a word that is close to one; null when nothing is close. */
@@ -64,7 +99,7 @@ export function suggestKey(key: string): string | null {
 
 /** True for `model`, `terminal.docker` and `providers.openai`: what holds keys and is none itself. */
 export function isGroup(path: string): boolean {
-  return groups.has(path);
+  return groups.has(path) || accountOf(`${path}.x`) !== null || accountOf(`${path}.x.x`) !== null;
 }
 
 function keysUnder(group: string): string[] {

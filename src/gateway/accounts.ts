@@ -1,3 +1,4 @@
+import type { ReplyAddress } from '../contracts/conversation.ts';
 import type { ConnectionState, PlatformConnection, PlatformDescriptor, SettingValues } from './platforms/platform.ts';
 
 /** The accounts that are configured and enabled, connected or not; what inbound and outbound look them up in. */
@@ -43,4 +44,18 @@ export interface AccountReport {
   /** Messages that wait to be sent, and sends whose fate is unknown. */
   readonly waiting: number;
   readonly ambiguous: number;
+}
+
+/** Takes messages that must be sent; the outbox sends them. */
+export interface OutboxWriter {
+  /** Idempotent by key. Resolves once it is in the store; the sending follows by itself, in order within a chat. */
+  enqueue(message: {
+    /** Names it for ever: `event/telegram/update/12/reply`. */
+    readonly key: string;
+    readonly to: ReplyAddress;
+    /** Markdown; the outbox writes the platform's dialect and cuts it into parts. */
+    readonly text: string;
+    readonly conversationId: string | null;
+    readonly replyTo?: string;
+  }): Promise<void>;
 }

@@ -1,0 +1,10 @@
+import type { PlatformDescriptor } from './platform.ts';
+
+/** One line for each platform; everything else about it is in its folder. */
+export const platforms: readonly PlatformDescriptor[] = [];
+
+/** The descriptor of an account (`telegram`, `telegram/work`); undefined when there is no such platform. */
+export function platformOf(accountId: string): PlatformDescriptor | undefined {
+  const [id] = accountId.split('/');
+  return platforms.find((platform) => platform.id === id);
+}
