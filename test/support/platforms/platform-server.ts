@@ -1,4 +1,9 @@
-import type { SettingValues, PlatformSettings } from '../../../src/gateway/platforms/platform.ts';
+import type {
+  PlatformSettings,
+  SettingValues,
+  WebhookRequest,
+  WebhookResponse,
+} from '../../../src/gateway/platforms/platform.ts';
 
 /**
  * A chat platform on loopback, as its protocol has it, and what people do on it. The real SDK talks to it; tests say what
@@ -51,6 +56,8 @@ export interface PlatformServer {
   wedge(on: boolean): void;
   /** Events that would be delivered again. */
   unacknowledged(): number;
+  /** Platforms that call the agent: where calls go from now on; null while the agent is away. Absent on all others. */
+  webhook?(to: ((request: WebhookRequest) => Promise<WebhookResponse>) | null): void;
 }
 
 export interface TestChat {
