@@ -26,6 +26,7 @@ export interface OpenAccount {
 }
 
 export interface AccountConduct {
+  readonly owner: readonly string[];
   readonly allow: readonly string[];
   readonly admins: readonly string[];
   readonly groups: readonly string[];

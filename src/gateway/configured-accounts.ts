@@ -30,6 +30,7 @@ export function configuredAccount(config: Config, id: string): ConfiguredAccount
     descriptor,
     settings: settings as ConfiguredAccount['settings'],
     conduct: {
+      owner: list('owner'),
       allow: list('allow'),
       admins: list('admins'),
       groups: list('groups'),

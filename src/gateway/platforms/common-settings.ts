@@ -3,10 +3,17 @@ import type { PlatformSettings } from './platform.ts';
 /** Keys every platform has. */
 export const commonSettings = {
   enabled: { kind: 'flag', default: false, description: 'Whether this account is connected.' },
+  owner: {
+    kind: 'list',
+    default: [],
+    description:
+      'Your own user ids there: they share memory and conversation with the terminal. Pairing with --me does the same.',
+  },
   allow: {
     kind: 'list',
     default: [],
-    description: "People who may talk to the agent without pairing, by the platform's own user ids.",
+    description:
+      "Other people who may talk to the agent without pairing, by the platform's own user ids; each has memory and conversations of their own.",
   },
   admins: {
     kind: 'list',

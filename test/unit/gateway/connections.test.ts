@@ -16,7 +16,7 @@ class ScriptedPlatform {
 
   account(id: string, token = 'one'): ConfiguredAccount {
     const descriptor = { id: 'scripted', open: () => Promise.resolve(this.open()) } as unknown as PlatformDescriptor;
-    const conduct = { allow: [], admins: [], groups: [], strangers: 'pair', home: null } as const;
+    const conduct = { owner: [], allow: [], admins: [], groups: [], strangers: 'pair', home: null } as const;
     return { id, descriptor, settings: { token }, conduct };
   }
 
