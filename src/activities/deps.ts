@@ -67,6 +67,8 @@ export interface AgentSettings {
   readonly instructions: string;
   readonly budget: Budget;
   readonly backend: string;
+  /** What the model is told of where the person writes from. */
+  readonly describePlatform: (platform: string) => string;
 }
 
 /** The models as the conversation sees them: a chain with its fall-backs already resolved. */

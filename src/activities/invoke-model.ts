@@ -33,7 +33,7 @@ export async function invokeModel(
   }
   const reached = await checkBudget(deps, input, begun.conversation);
   if (reached !== null) return askForBudget(deps, input, reached);
-  return new ModelStep(deps, input, begun.conversation, begun.attempt).run(signal);
+  return new ModelStep(deps, input, begun).run(signal);
 }
 
 async function checkBudget(
@@ -99,16 +99,22 @@ class ModelStep {
   private readonly deps: ActivityDeps;
   private readonly input: InvokeModelInput;
   private readonly conversation: ConversationRow;
+  private readonly platform: string;
   /** Generation of streamed text: a reader forgets the text of a lower one. */
   private generation: number;
   private seq = 0;
   private shown = '';
 
-  constructor(deps: ActivityDeps, input: InvokeModelInput, conversation: ConversationRow, attempt: number) {
+  constructor(
+    deps: ActivityDeps,
+    input: InvokeModelInput,
+    begun: Awaited<ReturnType<ActivityDeps['store']['steps']['begin']>>,
+  ) {
     this.deps = deps;
     this.input = input;
-    this.conversation = conversation;
-    this.generation = attempt * 100;
+    this.conversation = begun.conversation;
+    this.platform = begun.platform;
+    this.generation = begun.attempt * 100;
   }
 
   async run(signal: AbortSignal): Promise<ModelStepOutcome> {
@@ -168,7 +174,7 @@ class ModelStep {
       conversationInstructions: this.conversation.instructions,
       memories,
       backend: settings.backend,
-      platform: this.conversation.platform,
+      platform: settings.describePlatform(this.platform),
       conversationId,
       hiddenTurns: Math.max(0, from - 1),
       today: new Date().toISOString().slice(0, 10),

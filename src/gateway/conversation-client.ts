@@ -13,6 +13,8 @@ export interface StartHints {
   /** The very request that signals has made the conversation: there is nothing to load from the store. */
   readonly fresh?: boolean;
   readonly title?: string;
+  /** Whose conversation it is. */
+  readonly personId?: string;
 }
 
 /**

@@ -140,7 +140,8 @@ class StoreRelay implements Relay {
     how: { again?: boolean; start?: StartHints | undefined } = {},
   ): Promise<void> {
     if (how.again !== true && this.settled.has(message.id)) return;
-    await this.deps.client.inbound(message.conversationId, envelopeOf(message, this.deps.redact), how.start);
+    const start = { ...how.start, personId: message.personId };
+    await this.deps.client.inbound(message.conversationId, envelopeOf(message, this.deps.redact), start);
     this.settled.add(message.id);
     await this.deps.store.inbox.markSignalled(message.id);
   }

@@ -75,8 +75,8 @@ export function createTemporalConversationClient(options: ConversationClientOpti
             ],
             workflowTaskTimeout: workflowTaskTimeoutMs,
             staticSummary: start?.title ?? envelope.preview,
-            memo: { person: options.personId, platform: envelope.platform },
-            ...(searchAttributes ? { typedSearchAttributes: attributesOf(options.personId, envelope) } : {}),
+            memo: { person: start?.personId ?? options.personId, platform: envelope.platform },
+            ...(searchAttributes ? { typedSearchAttributes: attributesOf(start?.personId ?? options.personId, envelope) } : {}),
           }),
         );
       }),

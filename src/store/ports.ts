@@ -224,6 +224,8 @@ export interface StepRepository {
     journal: ModelStepOutcome | null;
     attempt: number;
     taken: readonly string[];
+    /** Where the turn's newest message came from. */
+    platform: string;
     conversation: ConversationRow;
   }>;
   /**

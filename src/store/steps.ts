@@ -4,7 +4,7 @@ import { addApproval, closeApprovals } from './approvals.ts';
 import { requireConversation } from './conversations.ts';
 import { now, type Database, type Sql } from './database.ts';
 import { ownInbound, takeInbound } from './inbox.ts';
-import type { StepRepository } from './ports.ts';
+import type { ConversationRow, StepRepository } from './ports.ts';
 import { planToolCalls } from './tool-calls.ts';
 import { addMessage, slots } from './transcript.ts';
 import { beginTurn, noteTaken, turnState } from './turns.ts';
@@ -36,7 +36,7 @@ function begin(sql: Sql, step: Begin): Begun {
   const begun = { taken: own.map((row) => row.id), attempt: (found?.attempts ?? 0) + 1 };
   if (found?.outcome !== null && found?.outcome !== undefined) {
     const journal = JSON.parse(found.outcome) as ModelStepOutcome;
-    return { ...begun, journal, attempt: found.attempts, conversation: requireConversation(sql, conversationId) };
+    return { ...begun, journal, attempt: found.attempts, ...placeOf(sql, key) };
   }
   // All of it belongs to an earlier turn: this one was started by a repeat and must leave no trace.
   const repeated = own.length === 0 && step.inboundIds.length > 0 && turnState(sql, conversationId, turn) === undefined;
@@ -51,7 +51,21 @@ function begin(sql: Sql, step: Begin): Begun {
     const fresh = takeInbound(sql, key, own);
     noteTaken(sql, { conversationId, turn }, fresh, fresh.length);
   }
-  return { ...begun, journal: null, conversation: requireConversation(sql, conversationId) };
+  return { ...begun, journal: null, ...placeOf(sql, key) };
+}
+
+/** The conversation, and where the turn's newest message came from: a conversation moves with its person. */
+function placeOf(
+  sql: Sql,
+  turn: { conversationId: string; turn: number },
+): { readonly conversation: ConversationRow; readonly platform: string } {
+  const conversation = requireConversation(sql, turn.conversationId);
+  const newest = sql.get<{ platform: string }>(
+    `SELECT platform FROM Inbound WHERE conversationId = :conversationId AND state = 'taken' AND turn = :turn
+     ORDER BY seq DESC LIMIT 1`,
+    { conversationId: turn.conversationId, turn: turn.turn },
+  );
+  return { conversation, platform: newest?.platform ?? conversation.platform };
 }
 
 function commit(sql: Sql, answer: Answer): Committed {

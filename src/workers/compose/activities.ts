@@ -2,6 +2,7 @@ import type { ActivityDeps, AgentSettings, OutboundGateway } from '../../activit
 import type { StreamBus } from '../../stream/bus.ts';
 import type { ToolDeps } from '../../tools/tool-deps.ts';
 import { expandHome } from '../../config/home.ts';
+import { platformOf } from '../../gateway/platforms/registry.ts';
 import type { Core } from '../core.ts';
 import type { Backends } from './backends.ts';
 import type { Models } from './models.ts';
@@ -65,6 +66,7 @@ function agentSettings(core: Core): AgentSettings {
     agentName: agent.name,
     instructions: agent.instructions ?? '',
     backend: terminal.backend,
+    describePlatform,
     budget: {
       maxSteps: agent.maxStepsPerTurn,
       maxTokens: agent.maxTokensPerTurn,
@@ -73,6 +75,12 @@ function agentSettings(core: Core): AgentSettings {
       maxWallTimeMs: agent.maxWallTimeMinutes === null ? null : agent.maxWallTimeMinutes * 60_000,
     },
   };
+}
+
+/** Answers on a chat platform are written for what it can show. */
+function describePlatform(id: string): string {
+  const platform = platformOf(id);
+  return platform === undefined ? id : `${platform.title} (${platform.promptHint.replace(/\.$/, '')})`;
 }
 
 /** No platform that must be pushed to is connected: terminal and API clients read the store. */

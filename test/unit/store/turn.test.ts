@@ -19,6 +19,8 @@ describe('a turn in the store', () => {
 
     const begun = await store.steps.begin({ conversationId: talk.id, turn: 1, step: 1, inboundIds: ['in-1'] });
     expect(begun).toMatchObject({ journal: null, attempt: 1, taken: ['in-1'] });
+    // The conversation was begun elsewhere and has moved with its person.
+    expect([begun.conversation.platform, begun.platform]).toEqual(['cli', 'telegram']);
     expect(begun.conversation).toMatchObject({ lastTurn: 1, messageCount: 1 });
     expect(await store.turns.running()).toHaveLength(1);
 

@@ -95,6 +95,7 @@ export async function openActivityBench(parts: BenchParts = {}): Promise<Activit
     },
     backendOf: () => unexpected('a backend'),
     settings: () => ({
+      describePlatform: (platform: string) => platform,
       agentName: 'Hermes',
       instructions: '',
       backend: 'local',
