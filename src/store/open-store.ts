@@ -14,6 +14,11 @@ import { memoryStore } from './memories.ts';
 import { migrate, ownMigrationsDir, pendingMigrations, readMigrations } from './migrate.ts';
 import { backupBefore } from './online-backup.ts';
 import { outboxRepository } from './outbox.ts';
+import { chatConversationRepository } from './platform-chats.ts';
+import { platformEventRepository } from './platform-events.ts';
+import { pairingRepository } from './platform-pairings.ts';
+import { platformUserRepository } from './platform-users.ts';
+import { platformValueRepository } from './platform-values.ts';
 import type { Store } from './ports.ts';
 import { stagedName } from './restore-backup.ts';
 import { allowRuleRepository } from './rules.ts';
@@ -71,6 +76,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     memories: memoryStore(database),
     environments: environmentRepository(database),
     terminalUses: terminalUseRepository(database),
+    platformEvents: platformEventRepository(database),
+    platformUsers: platformUserRepository(database),
+    platformValues: platformValueRepository(database),
+    pairings: pairingRepository(database),
+    chatConversations: chatConversationRepository(database),
     close: () => database.close(),
   };
 }

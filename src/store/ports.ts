@@ -12,6 +12,14 @@ import type {
   TodoStore,
 } from '../tools/tool-deps.ts';
 import type { EnvironmentRepository, TerminalUseRepository } from './environment-ports.ts';
+import type { OutboxRepository } from './outbox-ports.ts';
+import type {
+  ChatConversationRepository,
+  PairingRepository,
+  PlatformEventRepository,
+  PlatformUserRepository,
+  PlatformValueRepository,
+} from './platform-ports.ts';
 
 /**
  * The store: what was said and done, as opposed to what is in progress (Temporal). Every method is one transaction.
@@ -35,6 +43,11 @@ export interface Store {
   readonly memories: MemoryStore;
   readonly environments: EnvironmentRepository;
   readonly terminalUses: TerminalUseRepository;
+  readonly platformEvents: PlatformEventRepository;
+  readonly platformUsers: PlatformUserRepository;
+  readonly platformValues: PlatformValueRepository;
+  readonly pairings: PairingRepository;
+  readonly chatConversations: ChatConversationRepository;
   close(): Promise<void>;
 }
 
@@ -351,28 +364,6 @@ export interface UsageRepository {
   costSince(personId: string, sinceAt: string): Promise<number>;
   /** One row per day and model, newest first. */
   byDay(days: number): Promise<readonly ({ day: string; model: string; calls: number } & UsageTotals)[]>;
-}
-
-export interface OutboxRow {
-  /** `<conversation>/<turn>/<part>` or `ask:…`. */
-  readonly id: string;
-  readonly conversationId: string;
-  readonly to: ReplyAddress;
-  readonly text: string;
-  readonly state: 'new' | 'sending' | 'sent' | 'ambiguous' | 'failed';
-  readonly platformMessageId: string | null;
-  readonly error: string | null;
-}
-
-export interface OutboxRepository {
-  /** Idempotent by id. */
-  enqueue(part: { id: string; conversationId: string; to: ReplyAddress; text: string }): Promise<OutboxRow>;
-  /** Writes down that sending begins; returns the row as it was before. */
-  claim(id: string): Promise<OutboxRow>;
-  settle(
-    id: string,
-    end: { state: 'sent' | 'ambiguous' | 'failed' | 'new'; platformMessageId?: string; error?: string },
-  ): Promise<void>;
 }
 
 export interface IdempotencyRepository {

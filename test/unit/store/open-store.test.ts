@@ -88,12 +88,19 @@ describe('opening the store', () => {
       AllowRule: Prisma.AllowRuleScalarFieldEnum,
       Usage: Prisma.UsageScalarFieldEnum,
       Outbox: Prisma.OutboxScalarFieldEnum,
+      OutboxFile: Prisma.OutboxFileScalarFieldEnum,
       Idempotency: Prisma.IdempotencyScalarFieldEnum,
       Blob: Prisma.BlobScalarFieldEnum,
       TodoList: Prisma.TodoListScalarFieldEnum,
       Memory: Prisma.MemoryScalarFieldEnum,
       Environment: Prisma.EnvironmentScalarFieldEnum,
       TerminalUse: Prisma.TerminalUseScalarFieldEnum,
+      PlatformEvent: Prisma.PlatformEventScalarFieldEnum,
+      PlatformEventKey: Prisma.PlatformEventKeyScalarFieldEnum,
+      PlatformValue: Prisma.PlatformValueScalarFieldEnum,
+      PlatformUser: Prisma.PlatformUserScalarFieldEnum,
+      Pairing: Prisma.PairingScalarFieldEnum,
+      ChatConversation: Prisma.ChatConversationScalarFieldEnum,
     } satisfies Record<keyof typeof Prisma.ModelName, Record<string, string>>;
     for (const [table, columns] of Object.entries(fields)) {
       // Generated columns are left out here, as they are in the schema.
