@@ -1,6 +1,5 @@
 import type { Backend, TerminalSession } from '../backends/backend.ts';
 import type { JsonValue } from '../contracts/json.ts';
-import type { ReplyAddress } from '../contracts/conversation.ts';
 import type { Budget } from '../domain/budget.ts';
 import type { GenerateControl, ModelAnswer, ModelRequest } from '../models/provider.ts';
 import type { Store } from '../store/ports.ts';
@@ -20,7 +19,6 @@ export interface ActivityDeps {
   readonly backendOf: (id: string) => Promise<Backend>;
   /** Read at every step, so that a change takes effect without a restart. */
   readonly settings: () => AgentSettings;
-  readonly outbound: OutboundGateway;
   /** Aborts when this worker is asked to stop: attachable work is handed over at once. */
   readonly draining: AbortSignal;
   readonly redact: (text: string) => string;
@@ -84,19 +82,4 @@ export interface ModelGateway {
   ): Promise<{ readonly answer: ModelAnswer; readonly provider: string; readonly costUsd: number }>;
   /** Room of the model's context in tokens, and the name to show. */
   describe(reference: string | null): { readonly label: string; readonly contextTokens: number };
-}
-
-/** Pushes messages to platforms. */
-export interface OutboundGateway {
-  /** Cuts a text into parts the platform takes. */
-  split(to: ReplyAddress, text: string): readonly string[];
-  /** One try. Rejects with a PortError; `Platform.Ambiguous` when the request went out and no answer came. */
-  send(to: ReplyAddress, text: string, options: { key: string; signal: AbortSignal }): Promise<{ messageId: string }>;
-  /** Looks for an ambiguous message. `unknown` where the platform cannot tell. */
-  reconcile(
-    to: ReplyAddress,
-    key: string,
-  ): Promise<{ state: 'sent'; messageId: string } | { state: 'absent' | 'unknown' }>;
-  /** True when sending the same key twice shows one message. */
-  idempotent(to: ReplyAddress): boolean;
 }

@@ -14,7 +14,7 @@ export interface ConversationActivities {
   executeTool(input: ExecuteToolInput): Promise<ExecuteToolResult>;
   /** Ends a turn that has no final answer: failed, interrupted, parked for good. Idempotent. */
   finaliseTurn(input: FinaliseTurnInput): Promise<void>;
-  /** Pushes a turn's answer (or a question) to the platform it came from, through the outbox. Idempotent by key. */
+  /** Puts a turn's answer (or a question) into the outbox, for the platform it came from. Idempotent by key. */
   deliverMessage(input: DeliverMessageInput): Promise<DeliverMessageResult>;
 }
 
@@ -142,6 +142,7 @@ export interface DeliverMessageInput {
   readonly what: { readonly kind: 'answer' } | { readonly kind: 'ask'; readonly approvalId: string };
 }
 export interface DeliverMessageResult {
-  readonly state: 'sent' | 'ambiguous' | 'failed';
+  /** `queued`: in the outbox, on its way; `sent`: there was nothing to send. */
+  readonly state: 'queued' | 'sent' | 'ambiguous' | 'failed';
   readonly preview: string;
 }

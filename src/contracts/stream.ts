@@ -42,6 +42,8 @@ export type StreamEvent = { readonly conversationId: string; readonly turn: numb
     }
   | { readonly kind: 'decided'; readonly approvalId: string; readonly decision: string }
   | { readonly kind: 'notice'; readonly text: string }
+  /** Something new waits in the outbox for a chat of this conversation. For the sender, not for people. */
+  | { readonly kind: 'outbox' }
   | {
       /** Published after the turn's end is committed. */
       readonly kind: 'turn-finished';

@@ -95,6 +95,7 @@ export function createForwardingBus(address: GatewayAddress, tuning: ForwardingT
       start();
     },
     subscribe: (conversationId, listener) => local.subscribe(conversationId, listener),
+    subscribeAll: (listener) => local.subscribeAll(listener),
     backlog: (conversationId) => local.backlog(conversationId),
     async close() {
       closing = true;

@@ -27,6 +27,7 @@ export function createMemoryBus(options: MemoryBusOptions = {}): StreamBus {
   const now = options.now ?? (() => performance.now());
   const log = options.log ?? processWarnings;
   const listeners = new Map<string, Set<Listener>>();
+  const everywhere = new Set<Listener>();
   const backlogs = new Map<string, { readonly backlog: TurnBacklog; usedAt: number }>();
   let sweptAt = now();
 
@@ -53,12 +54,13 @@ export function createMemoryBus(options: MemoryBusOptions = {}): StreamBus {
   const unsubscribe = (conversationId: string, listener: Listener): void => {
     const those = listeners.get(conversationId);
     if (those?.delete(listener) === true && those.size === 0) listeners.delete(conversationId);
+    everywhere.delete(listener);
   };
 
   return {
     publish(event) {
       remember(event);
-      for (const listener of [...(listeners.get(event.conversationId) ?? [])]) {
+      for (const listener of [...(listeners.get(event.conversationId) ?? []), ...everywhere]) {
         try {
           listener(event);
         } catch (error) {
@@ -73,6 +75,11 @@ export function createMemoryBus(options: MemoryBusOptions = {}): StreamBus {
       const those = listeners.get(conversationId) ?? new Set();
       listeners.set(conversationId, those.add(own));
       return () => unsubscribe(conversationId, own);
+    },
+    subscribeAll(listener) {
+      const own: Listener = (event) => listener(event);
+      everywhere.add(own);
+      return () => void everywhere.delete(own);
     },
     backlog: (conversationId) => backlogs.get(conversationId)?.backlog.read() ?? [],
   };

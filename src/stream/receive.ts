@@ -38,6 +38,7 @@ const shapes = {
   }),
   decided: z.object({ ...place, kind: z.literal('decided'), approvalId: text, decision: text }),
   notice: z.object({ ...place, kind: z.literal('notice'), text }),
+  outbox: z.object({ ...place, kind: z.literal('outbox') }),
   'turn-finished': z.object({
     ...place,
     kind: z.literal('turn-finished'),

@@ -26,6 +26,7 @@ export class TurnBacklog {
   }
 
   add(event: StreamEvent): void {
+    if (event.kind === 'outbox') return;
     if (event.kind === 'turn-started' || event.turn > this.turn) this.begin(event.turn);
     // A straggler of a turn that is over says nothing about the one in progress.
     if (event.turn < this.turn || this.finished) return;

@@ -16,6 +16,7 @@ export async function watchConversation(
 ): Promise<void> {
   let missed: StreamEvent[] | null = [];
   const unsubscribe = context.bus.subscribe(conversationId, (event) => {
+    if (event.kind === 'outbox') return;
     if (missed === null) stream.send(event, 'live');
     else missed.push(event);
   });

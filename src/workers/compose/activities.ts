@@ -1,4 +1,4 @@
-import type { ActivityDeps, AgentSettings, OutboundGateway } from '../../activities/deps.ts';
+import type { ActivityDeps, AgentSettings } from '../../activities/deps.ts';
 import type { StreamBus } from '../../stream/bus.ts';
 import type { ToolDeps } from '../../tools/tool-deps.ts';
 import { expandHome } from '../../config/home.ts';
@@ -30,7 +30,6 @@ export function composeActivities(
     terminals: parts.terminals,
     backendOf: (id) => parts.backends.of(id),
     settings: () => agentSettings(core),
-    outbound: noPlatforms,
     draining: parts.draining,
     redact,
     log,
@@ -82,11 +81,3 @@ function describePlatform(id: string): string {
   const platform = platformOf(id);
   return platform === undefined ? id : `${platform.title} (${platform.promptHint.replace(/\.$/, '')})`;
 }
-
-/** No platform that must be pushed to is connected: terminal and API clients read the store. */
-const noPlatforms: OutboundGateway = {
-  split: (_to, text) => [text],
-  send: (to) => Promise.reject(new Error(`no platform is connected for ${to.platform}`)),
-  reconcile: () => Promise.resolve({ state: 'unknown' }),
-  idempotent: () => false,
-};

@@ -92,7 +92,8 @@ describe('conversations', () => {
     await answer(1, 1);
     await store.blobs.put({ id: 'blob', conversationId: talk.id, mediaType: 'text/plain', bytes: Buffer.from('x') });
     await store.todos.write(talk.id, [{ text: 'a', state: 'open' }]);
-    await store.outbox.enqueue({ id: 'o', conversationId: talk.id, to: { platform: 'x', chat: '1' }, text: 't' });
+    const chat = { platform: 'x', chat: '1' };
+    await store.outbox.enqueue({ id: 'o', kind: 'text', conversationId: talk.id, to: chat, text: 't' });
     await store.approvals.ask({ ...question, id: 'ask', conversationId: talk.id, turn: 1 });
     await store.memories.add({ key: 'm', personId: 'anna', text: 'likes tea', conversationId: talk.id, turn: 1 });
     await store.conversations.delete(talk.id);
@@ -104,6 +105,7 @@ describe('conversations', () => {
     expect(await store.blobs.get('blob')).toBeNull();
     expect(await store.todos.read(talk.id)).toEqual([]);
     expect(await store.approvals.get('ask')).toBeNull();
+    expect(await store.outbox.get('o')).toBeNull();
     expect(await store.search.search({ personId: 'anna', text: 'walrus', maxResults: 5 })).toEqual([]);
     expect(await store.memories.list('anna')).toHaveLength(1);
     expect(await store.usage.costSince('anna', '2020-01-01T00:00:00Z')).toBe(0.25);
@@ -197,21 +199,6 @@ describe('approvals', () => {
     });
     expect(late).toMatchObject({ decided: false, row: { state: 'closed' } });
     expect(await store.rules.list('anna')).toEqual([]);
-  });
-});
-
-describe('the outbox', () => {
-  it('tells a second sender how far the first one came', async () => {
-    const { store, talk } = await openTalk();
-    const part = { id: 'talk/1/0', conversationId: talk.id, to: { platform: 'telegram', chat: '1' }, text: 'hello' };
-    expect(await store.outbox.enqueue(part)).toMatchObject({ state: 'new', to: part.to });
-    expect((await store.outbox.enqueue({ ...part, text: 'other' })).text).toBe('hello');
-    expect((await store.outbox.claim(part.id)).state).toBe('new');
-    expect((await store.outbox.claim(part.id)).state).toBe('sending');
-    await store.outbox.settle(part.id, { state: 'sent', platformMessageId: '99' });
-    await store.outbox.settle(part.id, { state: 'ambiguous', error: 'timeout' });
-    expect(await store.outbox.claim(part.id)).toMatchObject({ state: 'sent', platformMessageId: '99' });
-    await expect(store.outbox.claim('none')).rejects.toMatchObject({ code: 'Storage.Conflict' });
   });
 });
 

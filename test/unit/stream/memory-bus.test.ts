@@ -55,6 +55,18 @@ describe('listeners', () => {
     expect(heard).toEqual([started(), delta('a', 0)]);
   });
 
+  it('of everything hear every conversation, beside those of one, until they end', () => {
+    const bus = createMemoryBus();
+    const heard: string[] = [];
+    const end = bus.subscribeAll((event) => heard.push(`all ${event.conversationId}`));
+    bus.subscribe('c', () => heard.push('c'));
+    bus.publish(started());
+    bus.publish({ ...started(), conversationId: 'other' });
+    end();
+    bus.publish(started());
+    expect(heard).toEqual(['c', 'all c', 'all other', 'c']);
+  });
+
   it('that throw are told of once and never called again, and harm nobody', () => {
     const warnings: string[] = [];
     const bus = createMemoryBus({ log: { warn: (_fields, message) => warnings.push(message) } });

@@ -22,6 +22,7 @@ const all: readonly StreamEvent[] = [
   { ...at, kind: 'asked', approvalId: 'q', ask: 'approval', title: 't', detail: 'd', choices: ['yes'] },
   { ...at, kind: 'decided', approvalId: 'q', decision: 'approve' },
   { ...at, kind: 'notice', text: 'n' },
+  { ...at, kind: 'outbox' },
   { ...at, kind: 'turn-finished', outcome: 'done', inboundIds: ['a'] },
 ];
 

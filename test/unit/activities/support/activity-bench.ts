@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ActivityDeps, ModelGateway, OutboundGateway, TerminalAccess } from '../../../../src/activities/deps.ts';
+import type { ActivityDeps, ModelGateway, TerminalAccess } from '../../../../src/activities/deps.ts';
 import type { StreamEvent } from '../../../../src/contracts/stream.ts';
 import type { Budget } from '../../../../src/domain/budget.ts';
 import type { EffectClass } from '../../../../src/domain/effect.ts';
@@ -35,7 +35,6 @@ export interface BenchParts {
   readonly generate?: ModelGateway['generate'];
   readonly contextTokens?: number;
   readonly budget?: Partial<Budget>;
-  readonly outbound?: OutboundGateway;
   readonly terminals?: Partial<TerminalAccess>;
 }
 
@@ -101,12 +100,6 @@ export async function openActivityBench(parts: BenchParts = {}): Promise<Activit
       backend: 'local',
       budget: { ...noLimits, ...parts.budget },
     }),
-    outbound: parts.outbound ?? {
-      split: () => unexpected('a delivery'),
-      send: () => unexpected('a delivery'),
-      reconcile: () => unexpected('a delivery'),
-      idempotent: () => unexpected('a delivery'),
-    },
     draining: draining.signal,
     redact,
     log: { info: () => undefined, warn: () => undefined },
