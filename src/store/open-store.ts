@@ -7,9 +7,11 @@ import { conversationRepository } from './conversations.ts';
 import { connect, Database } from './database.ts';
 import { environmentRepository } from './environments.ts';
 import { toPortError } from './errors.ts';
+import { handoffRepository, spokenConversationRepository } from './handoffs.ts';
 import { idempotencyRepository } from './idempotency.ts';
 import { inboxRepository } from './inbox.ts';
 import { checkHeader, quickCheck } from './integrity.ts';
+import { linkRepository } from './links.ts';
 import { memoryStore } from './memories.ts';
 import { migrate, ownMigrationsDir, pendingMigrations, readMigrations } from './migrate.ts';
 import { backupBefore } from './online-backup.ts';
@@ -81,6 +83,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     platformValues: platformValueRepository(database),
     pairings: pairingRepository(database),
     chatConversations: chatConversationRepository(database),
+    links: linkRepository(database),
+    handoffs: handoffRepository(database),
+    spokenConversations: spokenConversationRepository(database),
     close: () => database.close(),
   };
 }

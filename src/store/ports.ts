@@ -12,6 +12,7 @@ import type {
   TodoStore,
 } from '../tools/tool-deps.ts';
 import type { EnvironmentRepository, TerminalUseRepository } from './environment-ports.ts';
+import type { HandoffRepository, LinkRepository, SpokenConversationRepository } from './people-ports.ts';
 import type { OutboxRepository } from './outbox-ports.ts';
 import type {
   ChatConversationRepository,
@@ -48,6 +49,9 @@ export interface Store {
   readonly platformValues: PlatformValueRepository;
   readonly pairings: PairingRepository;
   readonly chatConversations: ChatConversationRepository;
+  readonly links: LinkRepository;
+  readonly handoffs: HandoffRepository;
+  readonly spokenConversations: SpokenConversationRepository;
   close(): Promise<void>;
 }
 
