@@ -20,12 +20,3 @@ export async function viewOf(context: ApiContext, row: ConversationRow): Promise
   ]);
   return conversationView(row, { current: current.id === row.id, running: turn?.state === 'running' });
 }
-
-/** Rejects with a Refusal while a turn runs or a message is about to start one. */
-export async function refuseWhileBusy(context: ApiContext, row: ConversationRow, what: string): Promise<void> {
-  const [turn, pending] = await Promise.all([context.store.turns.last(row.id), context.store.inbox.pending(row.id)]);
-  if (turn?.state !== 'running' && pending.length === 0) return;
-  throw new Refusal('Api.Conflict', `A turn runs in this conversation; ${what} is possible when it has ended.`, {
-    hint: 'Wait for it or interrupt it (/stop).',
-  });
-}

@@ -8,10 +8,11 @@ import {
   createConversationRequestSchema,
   messageListSchema,
 } from '../../contracts/api.ts';
-import type { ConversationRow } from '../../store/ports.ts';
+import { configureConversation } from '../configure.ts';
+import { refuseWhileBusy } from '../refuse-while-busy.ts';
 import { conversationIdFor } from '../submit.ts';
 import { watchConversation } from './conversation-events.ts';
-import { findConversation, refuseWhileBusy, viewOf } from './conversation-lookup.ts';
+import { findConversation, viewOf } from './conversation-lookup.ts';
 import type { ApiContext } from './deps.ts';
 import { eventStream } from './event-stream.ts';
 import { answers, answersAs, bearer, body, conversationParam, whole } from './schemas.ts';
@@ -137,15 +138,8 @@ export function conversationRoutes(app: OpenAPIHono, context: ApiContext): void 
   });
 
   app.openapi(configureRoute, async (c) => {
-    const { title, name, busyMode, model } = c.req.valid('json');
     const before = await findConversation(context, c.req.valid('param').idOrName);
-    const row = await store.conversations.update(before.id, {
-      ...(title === undefined ? {} : { title }),
-      ...(name === undefined ? {} : { name }),
-      ...(busyMode === undefined ? {} : { busyMode }),
-      ...(model === undefined ? {} : { model }),
-    });
-    if (title !== undefined || busyMode !== undefined) tellWorkflow(context, row);
+    const row = await configureConversation(context, before.id, c.req.valid('json'));
     return c.json(await viewOf(context, row), 200);
   });
 
@@ -155,7 +149,7 @@ export function conversationRoutes(app: OpenAPIHono, context: ApiContext): void 
       await context.client.interrupt(row.id, { by: 'api' }).catch((err: unknown) => {
         log.warn({ conversationId: row.id, err }, 'deleting a conversation whose turn could not be interrupted');
       });
-    } else await refuseWhileBusy(context, row, 'deleting it');
+    } else await refuseWhileBusy(store, row.id, 'deleting it');
     await store.conversations.delete(row.id);
     return c.json({ id: row.id }, 200);
   });
@@ -173,13 +167,5 @@ export function conversationRoutes(app: OpenAPIHono, context: ApiContext): void 
     return eventStream(c, { closing: context.closing, onError }, (stream) =>
       watchConversation(context, row.id, stream),
     );
-  });
-}
-
-/** The store has the change; a workflow that cannot be told now reads it when it next starts. */
-function tellWorkflow(context: ApiContext, row: ConversationRow): void {
-  const change = { title: row.title, busyMode: row.busyMode ?? context.defaultBusyMode() };
-  context.client.configure(row.id, change).catch((err: unknown) => {
-    context.log.warn({ conversationId: row.id, err }, 'a running conversation could not be told of its new settings');
   });
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import {
   conversationSchema,
@@ -7,9 +6,8 @@ import {
   submitResponseSchema,
   undoResponseSchema,
 } from '../../contracts/api.ts';
-import type { ConversationRow } from '../../store/ports.ts';
-import { Refusal } from '../refusal.ts';
-import { findConversation, refuseWhileBusy, viewOf } from './conversation-lookup.ts';
+import { takeBackToAskAgain, turnToRetry, turnToTakeBack } from '../take-back.ts';
+import { findConversation, viewOf } from './conversation-lookup.ts';
 import type { ApiContext } from './deps.ts';
 import { answers, bearer, body, conversationParam } from './schemas.ts';
 
@@ -64,15 +62,14 @@ export function turnRoutes(app: OpenAPIHono, context: ApiContext): void {
 
   app.openapi(undoRoute, async (c) => {
     const row = await findConversation(context, c.req.valid('param').idOrName);
-    const turn = await lastTurn(context, row, 'undo');
+    const turn = await turnToTakeBack(store, row, 'undo');
     return c.json({ turn, text: await store.transcript.hideTurn(row.id, turn) }, 200);
   });
 
   app.openapi(retryRoute, async (c) => {
     const row = await findConversation(context, c.req.valid('param').idOrName);
-    const { turn, inboundId } = await turnToRetry(context, row);
-    const text = await store.transcript.hideTurn(row.id, turn);
-    if (text.trim() === '') throw new Refusal('Api.Conflict', 'The last turn holds no message to send again.');
+    const { turn, inboundId } = await turnToRetry(store, row);
+    const text = await takeBackToAskAgain(store, row.id, turn);
     const [first] = (await store.turns.get(row.id, turn))?.inboundIds ?? [];
     const platform = (first === undefined ? null : await store.inbox.get(first))?.platform ?? row.platform;
     const result = await context.submit({ inboundId, text, platform, conversation: { id: row.id } });
@@ -84,39 +81,4 @@ export function turnRoutes(app: OpenAPIHono, context: ApiContext): void {
     await store.conversations.setCurrent(context.personId, row.id);
     return c.json(await viewOf(context, row), 200);
   });
-}
-
-async function lastTurn(context: ApiContext, row: ConversationRow, what: string): Promise<number> {
-  await refuseWhileBusy(context, row, what);
-  const turn = await context.store.turns.last(row.id);
-  if (turn !== null) return turn.turn;
-  throw new Refusal('Api.Conflict', `There is no turn to ${what}.`);
-}
-
-/**
- * The retry is noted down before the turn is hidden: when the service dies between hiding and sending, the next retry
- * finishes that one instead of taking back one turn more.
- */
-async function turnToRetry(context: ApiContext, row: ConversationRow): Promise<{ turn: number; inboundId: string }> {
-  const { store } = context;
-  await refuseWhileBusy(context, row, 'retry');
-  const begun = row.lastTurn > 0 ? await store.idempotency.find(retryKey(row.id, row.lastTurn)) : null;
-  if (begun !== null && (await store.inbox.get(begun.inboundId)) === null) {
-    return { turn: row.lastTurn, inboundId: begun.inboundId };
-  }
-  const turn = await lastTurn(context, row, 'retry');
-  const inboundId = retryId(row.id, turn);
-  const entry = { requestHash: 'retry', inboundId, conversationId: row.id };
-  await store.idempotency.reserve({ key: retryKey(row.id, turn), ...entry });
-  return { turn, inboundId };
-}
-
-function retryKey(conversationId: string, turn: number): string {
-  return `retry:${conversationId}/${String(turn)}`;
-}
-
-/** A turn is taken back once, so its number makes the id of its retry unique. */
-function retryId(conversationId: string, turn: number): string {
-  const hash = createHash('sha256').update(retryKey(conversationId, turn)).digest('hex');
-  return `retry-${hash.slice(0, 32)}`;
 }
