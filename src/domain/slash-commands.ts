@@ -1,3 +1,6 @@
+/** Where commands are typed. */
+export type Surface = 'terminal' | 'platform';
+
 /**
  * Commands a person gives inside a conversation, on every surface that has one. The table says what there is; how a
  * command is carried out is the surface's own.
@@ -8,8 +11,13 @@ export interface SlashCommand {
   /** Usage of what follows the name, `[optional]`, CAPITALS for what is filled in. Empty: takes nothing. */
   readonly args: string;
   readonly help: string;
-  /** `terminal`: makes no sense where there is no screen of one's own. */
-  readonly where: 'everywhere' | 'terminal';
+  /** `terminal`: makes no sense where there is no screen of one's own; `platform`: only where there is a chat platform. */
+  readonly where: 'everywhere' | Surface;
+  /**
+   * Changes the agent itself, not only the conversation, and is therefore for its owner and admins: always, or only with
+   * arguments. The terminal and the API are the owner's.
+   */
+  readonly admins: 'always' | 'to-change' | 'never';
   /** What the first argument can be completed with. */
   readonly completes: 'conversation' | 'model' | 'busy-mode' | 'command' | 'scope' | null;
 }
@@ -32,6 +40,11 @@ const table = [
   ['conversations', ['list'], '[COUNT]', 'the newest conversations', 'everywhere', null],
   ['resume', ['switch'], 'NAME', 'go on with another conversation', 'everywhere', 'conversation'],
   ['busy', [], '[steer|queue|interrupt|default]', 'what a message does while a turn runs', 'everywhere', 'busy-mode'],
+  ['handoff', [], 'PLATFORM', 'go on with this talk there', 'everywhere', null],
+  ['voice', [], 'on|off', 'spoken answers in this conversation', 'platform', null],
+  ['link', [], '[CODE]', 'join your accounts: a code for another platform, or the code from there', 'platform', null],
+  ['unlink', [], '', 'take this account out of what /link joined', 'platform', null],
+  ['sethome', [], '', 'reminders and notices come to this chat', 'platform', null],
   ['prompt', [], '', 'how large the fixed part of a prompt is', 'terminal', null],
   ['quit', ['exit'], '', 'leave; the work goes on', 'terminal', null],
 ] as const satisfies readonly (readonly [
@@ -45,9 +58,27 @@ const table = [
 
 export type SlashCommandName = (typeof table)[number][0];
 
+const forAdmins: Partial<Readonly<Record<SlashCommandName, SlashCommand['admins']>>> = {
+  model: 'to-change',
+  sethome: 'always',
+};
+
 export const slashCommands: readonly (SlashCommand & { readonly name: SlashCommandName })[] = table.map(
-  ([name, aliases, args, help, where, completes]) => ({ name, aliases, args, help, where, completes }),
+  ([name, aliases, args, help, where, completes]) => ({
+    name,
+    aliases,
+    args,
+    help,
+    where,
+    completes,
+    admins: forAdmins[name] ?? 'never',
+  }),
 );
+
+/** The commands that make sense there. */
+export function commandsOn(surface: Surface): typeof slashCommands {
+  return slashCommands.filter(({ where }) => where === 'everywhere' || where === surface);
+}
 
 export type SlashMatch =
   | { readonly kind: 'command'; readonly command: (typeof slashCommands)[number]; readonly args: string }
@@ -56,18 +87,19 @@ export type SlashMatch =
 
 /**
  * Reads a line as a command. Names and aliases match whatever their case; a prefix is enough where only one name begins
- * so. A path (`/etc/hosts`) and a doubled slash are text.
+ * so on this surface. A path (`/etc/hosts`) and a doubled slash are text. A command of another surface matches by its whole
+ * name only.
  *
  * @returns null when the line is a message and no command.
  */
-export function matchSlashCommand(line: string): SlashMatch | null {
+export function matchSlashCommand(line: string, surface: Surface = 'terminal'): SlashMatch | null {
   const found = /^\/([a-z?][\w-]*|\?)(?:\s+([\s\S]*))?$/i.exec(line.trim());
   if (found === null) return null;
   const word = (found[1] ?? '').toLowerCase();
   const args = (found[2] ?? '').trim();
   const exact = slashCommands.find((one) => one.name === word || one.aliases.includes(word));
   if (exact !== undefined) return { kind: 'command', command: exact, args };
-  const begins = slashCommands.filter((one) => [one.name, ...one.aliases].some((name) => name.startsWith(word)));
+  const begins = commandsOn(surface).filter((one) => [one.name, ...one.aliases].some((name) => name.startsWith(word)));
   const [only, another] = begins;
   if (only === undefined) return { kind: 'unknown', word };
   if (another === undefined) return { kind: 'command', command: only, args };

@@ -1,5 +1,5 @@
 import { busyModes } from '../../domain/busy-mode.ts';
-import { slashCommands, type SlashCommand } from '../../domain/slash-commands.ts';
+import { commandsOn, type SlashCommand } from '../../domain/slash-commands.ts';
 import type { HermesClient } from '../client/client.ts';
 
 /** What Tab offers for the end of an input line. */
@@ -17,13 +17,13 @@ export async function completeSlash(client: HermesClient, line: string): Promise
   const command = /^\/(\S*)$/.exec(line);
   if (command !== null) {
     const begin = (command[1] ?? '').toLowerCase();
-    const names = slashCommands.filter((one) => one.name.startsWith(begin));
+    const names = commandsOn('terminal').filter((one) => one.name.startsWith(begin));
     return { lines: names.map((one) => `/${one.name}${one.args === '' ? '' : ' '}`) };
   }
   const argument = /^\/(\S+)\s+(\S*)$/.exec(line);
   if (argument === null) return { lines: [] };
   const [, name = '', begin = ''] = argument;
-  const found = slashCommands.find(
+  const found = commandsOn('terminal').find(
     (one) => one.name === name.toLowerCase() || one.aliases.includes(name.toLowerCase()),
   );
   if (found === undefined) return { lines: [] };
@@ -35,7 +35,7 @@ export async function completeSlash(client: HermesClient, line: string): Promise
 async function valuesFor(client: HermesClient, kind: SlashCommand['completes']): Promise<readonly string[]> {
   switch (kind) {
     case 'command':
-      return slashCommands.map((one) => one.name);
+      return commandsOn('terminal').map((one) => one.name);
     case 'busy-mode':
       return [...busyModes, 'default'];
     case 'scope':

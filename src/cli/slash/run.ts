@@ -1,5 +1,5 @@
 import { nearest } from '../../config/nearest.ts';
-import { matchSlashCommand, slashCommands, type SlashCommandName } from '../../domain/slash-commands.ts';
+import { commandsOn, matchSlashCommand, type SlashCommandName } from '../../domain/slash-commands.ts';
 import { CliError } from '../errors.ts';
 import type { SlashContext } from './context.ts';
 import { conversationHandlers } from './conversation-commands.ts';
@@ -12,6 +12,10 @@ const handlers: Readonly<Record<SlashCommandName, SlashHandler>> = {
   ...conversationHandlers,
   help: (context, args) => context.print(helpText(args)),
   quit: (context) => context.quit(),
+  voice: elsewhere('voice'),
+  link: elsewhere('link'),
+  unlink: elsewhere('unlink'),
+  sethome: elsewhere('sethome'),
 };
 
 /**
@@ -31,8 +35,14 @@ export async function runSlash(context: SlashContext, line: string): Promise<boo
   return true;
 }
 
+function elsewhere(name: SlashCommandName): SlashHandler {
+  return () => {
+    throw new CliError(`/${name} is about a chat platform: type it there, in the chat with the agent.`);
+  };
+}
+
 function unknownCommand(word: string): CliError {
-  const names = slashCommands.flatMap((command) => [command.name, ...command.aliases]);
+  const names = commandsOn('terminal').flatMap((command) => [command.name, ...command.aliases]);
   const close = nearest(word, names);
   const hint = close === null ? '/help lists the commands.' : `Did you mean /${close}?`;
   return new CliError(`There is no command /${word}. ${hint}`);
@@ -41,7 +51,9 @@ function unknownCommand(word: string): CliError {
 /** All commands, or one with its aliases. */
 function helpText(about: string): string {
   const name = about.replace(/^\//, '').toLowerCase();
-  const rows = slashCommands.filter((one) => name === '' || one.name.startsWith(name) || one.aliases.includes(name));
+  const rows = commandsOn('terminal').filter(
+    (one) => name === '' || one.name.startsWith(name) || one.aliases.includes(name),
+  );
   if (rows.length === 0) throw unknownCommand(name);
   const lines = rows.map((one) => {
     const aliases =

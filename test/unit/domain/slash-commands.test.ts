@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { matchSlashCommand, slashCommands, unescapeSlash } from '../../../src/domain/slash-commands.ts';
+import { commandsOn, matchSlashCommand, slashCommands, unescapeSlash } from '../../../src/domain/slash-commands.ts';
 
-function match(line: string): string | null {
-  const found = matchSlashCommand(line);
+function match(line: string, surface?: 'terminal' | 'platform'): string | null {
+  const found = matchSlashCommand(line, surface);
   if (found === null) return null;
   if (found.kind === 'command') return `${found.command.name}(${found.args})`;
   return found.kind === 'ambiguous' ? `ambiguous ${found.candidates.join(' ')}` : `unknown ${found.word}`;
@@ -22,6 +22,18 @@ describe('matchSlashCommand', () => {
     expect(match('/un')).toBe('undo()');
     expect(match('/u')).toBe('ambiguous usage undo');
     expect(match('/modle')).toBe('unknown modle');
+  });
+
+  it('reads beginnings by what the surface has, and whole names everywhere', () => {
+    expect(match('/un', 'platform')).toBe('ambiguous undo unlink');
+    expect(match('/qu', 'platform')).toBe('queue()');
+    expect(match('/qu')).toBe('ambiguous queue quit');
+    expect(match('/sethome')).toBe('sethome()');
+    expect(match('/hand telegram')).toBe('handoff(telegram)');
+    const names = (surface: 'terminal' | 'platform') => commandsOn(surface).map(({ name }) => name);
+    expect(names('terminal')).not.toContain('link');
+    expect(names('platform')).not.toContain('quit');
+    expect(names('platform')).toEqual(expect.arrayContaining(['link', 'handoff', 'new']));
   });
 
   it('leaves messages alone', () => {
