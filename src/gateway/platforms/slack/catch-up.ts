@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PortError } from '../../../lib/port-error.ts';
+import type { PlatformEvent, PlatformInbox, PlatformLog } from '../platform.ts';
+import type { SlackApi } from './api.ts';
+import { fieldsOf, isoOf, listOf, textOf, type Fields } from './fields.ts';
+
+/** Threads of direct chats are watched for so long after their last message. */
+const threadDays = 14;
+const pageSize = 200;
+const mostPages = 10;
+
+/** How far the account has seen each direct chat, kept in the inbox. */
+export interface Seen {
+  /** After an event was accepted. */
+  saw(event: PlatformEvent): Promise<void>;
+  /** An event could not be kept: until the next catch-up nothing counts as seen, so that it is found again. */
+  missed(): void;
+  /** Reads what direct chats got since they were last seen, each message in order, oldest first. */
+  catchUp(take: (message: Fields, channel: string) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+export function createSeen(api: SlackApi, inbox: PlatformInbox, log: PlatformLog): Seen {
+  /** Newest time stamp by name; ahead of the inbox while something older may be missing. */
+  const newest = new Map<string, string>();
+  let whole = false;
+
+  const read = async (name: string, take: (message: Fields, channel: string) => Promise<void>, signal: AbortSignal) => {
+    const [, channel = '', thread] = name.split('/');
+    const oldest = await inbox.load(name);
+    if (oldest === null) return;
+    if (thread !== undefined && isOld(oldest)) return inbox.save({ [name]: null });
+    for (const message of await since(api, { channel, thread, oldest }, signal)) await take(message, channel);
+  };
+
+  return {
+    saw: async (event) => {
+      if (event.chat.kind !== 'direct' || event.kind === 'gone' || event.kind === 'button') return;
+      if (event.messageId === undefined || (event.kind === 'message' && event.edited === true)) return;
+      const name = nameOf(event);
+      if (Number(newest.get(name) ?? 0) >= Number(event.messageId)) return;
+      newest.set(name, event.messageId);
+      if (whole) await inbox.save({ [name]: event.messageId });
+    },
+    missed: () => {
+      whole = false;
+    },
+    catchUp: async (take, signal) => {
+      whole = false;
+      for (const name of await inbox.names('seen/')) {
+        try {
+          await read(name, take, signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          // One chat that cannot be read (closed, the right to read it missing) holds up no other.
+          log.warn({ chat: name, reason: error instanceof Error ? error.message : String(error) }, 'no catch-up');
+          if (PortError.is(error) && error.retryable) return;
+        }
+      }
+      whole = true;
+      await inbox.save(Object.fromEntries(newest));
+    },
+  };
+}
+
+function nameOf({ chat }: PlatformEvent): string {
+  return `seen/${chat.id}${chat.thread === undefined ? '' : `/${chat.thread}`}`;
+}
+
+function isOld(ts: string): boolean {
+  return Date.now() - Date.parse(isoOf(ts) ?? '') > threadDays * 86_400_000;
+}
+
+interface Place {
+  readonly channel: string;
+  readonly thread: string | undefined;
+  readonly oldest: string;
+}
+
+async function since(
+  api: SlackApi,
+  { channel, thread, oldest }: Place,
+  signal: AbortSignal,
+): Promise<readonly Fields[]> {
+  const found: Fields[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < mostPages; page += 1) {
+    const args = { channel, oldest, limit: pageSize, ...(cursor === null ? {} : { cursor }) };
+    const answer: Fields = await patiently(
+      () =>
+        thread === undefined
+          ? api.call('conversations.history', args, { repeating: 'nothing', signal })
+          : api.call('conversations.replies', { ...args, ts: thread }, { repeating: 'nothing', signal }),
+      signal,
+    );
+    // The first message of a thread comes with every page of it.
+    found.push(...listOf(answer['messages']).filter(({ ts }) => Number(ts) > Number(oldest)));
+    cursor = textOf(fieldsOf(answer['response_metadata'])['next_cursor']);
+    if (cursor === null) break;
+  }
+  return found.sort((one, other) => Number(one['ts']) - Number(other['ts']));
+}
+
+/** Waits out what Slack asks to wait. */
+async function patiently<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!PortError.is(error) || error.code !== 'Platform.RateLimited' || tries >= 5) throw error;
+      await sleep(error.retryAfterMs ?? 1_000, undefined, { signal });
+    }
+  }
+}
