@@ -143,6 +143,8 @@ export function faultFacts(subject: Subject): void {
     it('a platform that is not there is told as unavailable, and nothing was sent', async () => {
       await greeted();
       await bench().server.stop();
+      // Until the client has noticed that its idle connections are gone.
+      await new Promise((resolve) => setTimeout(resolve, 200));
       const error = await bench().refusal(outbound().sendText(to, { text: 'nobody there' }, options()));
       expect(error.code).toBe('Platform.Unavailable');
     });

@@ -17,10 +17,10 @@ async function readForm(request: IncomingMessage): Promise<Fields> {
   await new Promise<void>((resolve, reject) => {
     const form = busboy({ headers: request.headers, defParamCharset: 'utf8', limits: { fieldSize: 1_000_000 } });
     form.on('field', (name, value) => values.set(name, asJson(value)));
-    form.on('file', (part, stream, { filename }) => {
+    form.on('file', (part, stream, { filename }: { readonly filename?: string }) => {
       const chunks: Buffer[] = [];
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.on('end', () => uploads.set(part, { name: filename, bytes: Buffer.concat(chunks) }));
+      stream.on('end', () => uploads.set(part, { name: filename ?? '', bytes: Buffer.concat(chunks) }));
     });
     form.on('close', resolve);
     form.on('error', reject);
