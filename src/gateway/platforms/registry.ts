@@ -1,7 +1,9 @@
 import type { PlatformDescriptor } from './platform.ts';
+import { signal } from './signal/descriptor.ts';
+import { telegram } from './telegram/descriptor.ts';
 
 /** One line for each platform; everything else about it is in its folder. */
-export const platforms: readonly PlatformDescriptor[] = [];
+export const platforms: readonly PlatformDescriptor[] = [telegram, signal];
 
 /** The descriptor of an account (`telegram`, `telegram/work`); undefined when there is no such platform. */
 export function platformOf(accountId: string): PlatformDescriptor | undefined {
