@@ -16,7 +16,7 @@ export interface ConfigureDeps {
   readonly store: Store;
   readonly client: ConversationClient;
   /** What a conversation does with a message while a turn runs, where it has no mode of its own. */
-  defaultBusyMode(): BusyMode;
+  readonly defaultBusyMode: () => BusyMode;
   readonly log: BaseLogger;
 }
 

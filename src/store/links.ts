@@ -37,6 +37,7 @@ export function linkRepository(database: Database): LinkRepository {
         if (link === undefined || link.endedBy !== null) return null;
         return { personId: link.personId, formerPersonId: link.formerPersonId };
       }),
+    endedBy: (account, userId, key) => database.read((sql) => findLink(sql, { account, userId })?.endedBy === key),
     unlink: (end) => database.write((sql) => unlink(sql, end)),
   };
 }
@@ -70,7 +71,7 @@ function redeem(sql: Sql, attempt: Attempt): Redeemed {
   sql.run('DELETE FROM LinkTry WHERE account = :account AND userId = :userId', whoOf(user));
   // A second link in a row still leads back to what the account was at first.
   const held = findLink(sql, user);
-  const former = held === undefined || held.endedBy !== null ? user : formerOf(held);
+  const former = isHolding(held, user) ? formerOf(held) : user;
   putLink(sql, user, { personId: code.personId, former, at, endedBy: null });
   const role = user.role === 'admin' ? 'admin' : code.role;
   const joined: PlatformUser = { ...user, personId: code.personId, role };
@@ -110,7 +111,7 @@ function unlink(sql: Sql, { key, user, otherwise, at }: End): PlatformUser {
   const held = findLink(sql, user);
   // Repeated: it was done before.
   if (held?.endedBy === key) return { ...user, ...formerOf(held) };
-  const former = held === undefined || held.endedBy !== null ? otherwise : formerOf(held);
+  const former = isHolding(held, user) ? formerOf(held) : otherwise;
   const alone: PlatformUser = { ...user, personId: former.personId, role: former.role };
   putLink(sql, user, { personId: user.personId, former, at, endedBy: key });
   sql.run('DELETE FROM LinkCode WHERE usedBy IS NULL AND account = :account AND userId = :userId', whoOf(user));
@@ -124,6 +125,11 @@ function findLink(sql: Sql, who: Who): LinkRecord | undefined {
      WHERE account = :account AND userId = :userId`,
     whoOf(who),
   );
+}
+
+/** Who was turned away and let in anew is no longer what the link made of them. */
+function isHolding(link: LinkRecord | undefined, user: PlatformUser): link is LinkRecord {
+  return link?.endedBy === null && link.personId === user.personId;
 }
 
 function putLink(
@@ -167,6 +173,6 @@ function whoOf({ account, userId }: Who): { account: string; userId: string } {
   return { account, userId };
 }
 
-function codeFrom({ usedBy: _, ...code }: CodeRecord): LinkCode {
-  return code;
+function codeFrom({ codeHash, account, userId, personId, role, expiresAt }: CodeRecord): LinkCode {
+  return { codeHash, account, userId, personId, role, expiresAt };
 }

@@ -41,6 +41,8 @@ export interface LinkRepository {
   }): Promise<Redeemed>;
   /** What joined the account to its person; null when nothing did, or it was taken back. */
   of(account: string, userId: string): Promise<{ readonly personId: string; readonly formerPersonId: string } | null>;
+  /** Whether the command with this key took the account out of its person. */
+  endedBy(account: string, userId: string, key: string): Promise<boolean>;
   /**
    * Gives the account its former person and role back, or `otherwise` where no code had joined it; its unused codes are
    * void. Idempotent by `key`.
