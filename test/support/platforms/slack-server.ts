@@ -407,11 +407,15 @@ export class SlackServer implements PlatformServer {
   private api(method: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     const token = request.headers.authorization?.replace('Bearer ', '');
     const opens = method === 'apps.connections.open';
-    if (token !== (opens ? this.appToken : this.botToken)) return json(response, { ok: false, error: 'invalid_auth' });
+    if (token !== (opens ? this.appToken : this.botToken)) {
+      json(response, { ok: false, error: 'invalid_auth' });
+      return;
+    }
     if (opens) {
       const ticket = randomUUID();
       this.tickets.add(ticket);
-      return json(response, { ok: true, url: `ws://127.0.0.1:${this.port}/link?ticket=${ticket}` });
+      json(response, { ok: true, url: `ws://127.0.0.1:${this.port}/link?ticket=${ticket}` });
+      return;
     }
     const form = new URLSearchParams(body.toString('utf8'));
     const fault = faulty.includes(method) ? this.faults.shift() : undefined;
@@ -445,21 +449,28 @@ export class SlackServer implements PlatformServer {
       'recipient-gone': 'channel_not_found',
       rejected: 'invalid_blocks',
     };
-    if (fault === undefined) return answer();
+    if (fault === undefined) {
+      answer();
+      return;
+    }
     switch (fault.kind) {
       case 'rate-limit':
         return void response.writeHead(429, { 'retry-after': String(Math.ceil(fault.retryAfterMs / 1000)) }).end();
       case 'server-error':
         return void response.writeHead(500).end('<html>oops</html>');
-      case 'hang':
-        return act();
+      case 'hang': {
+        act();
+        return;
+      }
       case 'accepted-then-cut':
         act();
         return void response.destroy();
       case 'cut':
         return void response.destroy();
-      default:
-        return json(response, { ok: false, error: errors[fault.kind] });
+      default: {
+        json(response, { ok: false, error: errors[fault.kind] });
+        return;
+      }
     }
   }
 

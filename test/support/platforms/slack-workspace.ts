@@ -109,6 +109,7 @@ function argumentsOf(body: URLSearchParams): Json {
 }
 
 const refuse = (error: string): Answer => ({ ok: false, error });
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 const list = (value: unknown): readonly Json[] => (Array.isArray(value) ? (value as Json[]) : []);
 
 const methods: Readonly<Record<string, (space: SlackWorkspace, args: Json) => Answer>> = {
@@ -143,7 +144,7 @@ const methods: Readonly<Record<string, (space: SlackWorkspace, args: Json) => An
 function post(space: SlackWorkspace, args: Json): Answer {
   const channel = space.rooms.get(String(args['channel'])) ?? String(args['channel']);
   if (!space.channels.has(channel)) return refuse('channel_not_found');
-  const text = String(args['text'] ?? '');
+  const text = textOf(args['text']);
   if (text === '' && list(args['blocks']).length === 0) return refuse('no_text');
   const wrong = wrongBlocks(args);
   if (wrong !== null) return refuse(wrong);
@@ -159,7 +160,7 @@ function post(space: SlackWorkspace, args: Json): Answer {
     attachments: list(args['attachments']),
     files: [],
     metadata: args['metadata'],
-    ...(args['thread_ts'] === undefined ? {} : { thread: String(args['thread_ts']) }),
+    ...(args['thread_ts'] === undefined ? {} : { thread: textOf(args['thread_ts']) }),
   });
   return { ok: true, channel, ts };
 }
@@ -168,7 +169,7 @@ function update(space: SlackWorkspace, args: Json): Answer {
   const message = space.find(String(args['channel']), String(args['ts']));
   if (message === undefined) return refuse('message_not_found');
   if (!message.bot) return refuse('cant_update_message');
-  const text = String(args['text'] ?? '');
+  const text = textOf(args['text']);
   if (text.length > 4_000) return refuse('msg_too_long');
   const wrong = wrongBlocks(args);
   if (wrong !== null) return refuse(wrong);
@@ -240,12 +241,12 @@ function complete(space: SlackWorkspace, args: Json): Answer {
       ts,
       user: botUser,
       bot: true,
-      text: String((first?.['text'] as Json | undefined)?.['text'] ?? ''),
+      text: textOf((first?.['text'] as Json | undefined)?.['text']),
       edits: 0,
       blocks,
       attachments: [],
       files: shared,
-      ...(args['thread_ts'] === undefined ? {} : { thread: String(args['thread_ts']) }),
+      ...(args['thread_ts'] === undefined ? {} : { thread: textOf(args['thread_ts']) }),
     });
   }, 80);
   return { ok: true, files: shared.map((file) => space.fileJson(file)) };

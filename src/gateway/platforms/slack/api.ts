@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { LogLevel, WebClient, type Logger } from '@slack/web-api';
 import { PortError } from '../../../lib/port-error.ts';
 import { createRedactor } from '../../../lib/redact.ts';
+import { fields, type Fields } from '../json-fields.ts';
 import type { PlatformLog } from '../platform.ts';
 import { slackError, type Repeating } from './errors.ts';
-import { fieldsOf, type Fields } from './fields.ts';
 
 export interface ApiOptions {
   readonly apiUrl: string;
@@ -47,7 +47,7 @@ export function createApi(options: ApiOptions): SlackApi {
       const timer = setTimeout(end, limitMs);
       signal?.addEventListener('abort', end, { once: true });
       try {
-        return fieldsOf(await ends.run(ending.signal, () => client.apiCall(method, args)));
+        return fields(await ends.run(ending.signal, () => client.apiCall(method, args)));
       } catch (error) {
         throw slackError(error, method, repeating);
       } finally {

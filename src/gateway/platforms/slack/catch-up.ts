@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PortError } from '../../../lib/port-error.ts';
+import { fields, type Fields, words } from '../json-fields.ts';
 import type { PlatformEvent, PlatformInbox, PlatformLog } from '../platform.ts';
 import type { SlackApi } from './api.ts';
-import { fieldsOf, isoOf, listOf, textOf, type Fields } from './fields.ts';
+import { isoOf, listOf } from './fields.ts';
 
 /** Threads of direct chats are watched for so long after their last message. */
 const threadDays = 14;
@@ -94,7 +95,7 @@ async function since(
     );
     // The first message of a thread comes with every page of it.
     found.push(...listOf(answer['messages']).filter(({ ts }) => Number(ts) > Number(oldest)));
-    cursor = textOf(fieldsOf(answer['response_metadata'])['next_cursor']);
+    cursor = words(fields(answer['response_metadata'])['next_cursor']);
     if (cursor === null) break;
   }
   return found.sort((one, other) => Number(one['ts']) - Number(other['ts']));

@@ -1,4 +1,6 @@
-import type { PlatformDescriptor, PlatformSettings } from '../platform.ts';
+import { definePlatform } from '../define-platform.ts';
+import type { PlatformSettings } from '../platform.ts';
+import { longestSection, longestText } from './limits.ts';
 
 const settings = {
   botToken: { kind: 'secret', description: "The app's bot token, xoxb-….", env: 'SLACK_BOT_TOKEN' },
@@ -28,12 +30,11 @@ const settings = {
 
 export type SlackSettings = typeof settings;
 
-export const slack: PlatformDescriptor<SlackSettings> = {
+export const slack = definePlatform<SlackSettings>({
   id: 'slack',
   title: 'Slack',
   capabilities: {
-    // Slack cuts at 40 000 and asks for no more than this; an edit takes no more either.
-    text: { max: 4000, unit: 'utf16' },
+    text: { max: longestText, unit: 'utf16' },
     dialect: 'slack-mrkdwn',
     edits: true,
     paceMs: { chat: 1100, account: 100 },
@@ -41,7 +42,7 @@ export const slack: PlatformDescriptor<SlackSettings> = {
     typingMs: null,
     threads: true,
     commands: 'text',
-    files: { sendBytes: 1_000_000_000, receiveBytes: 1_000_000_000, captionMax: 3000 },
+    files: { sendBytes: 1_000_000_000, receiveBytes: 1_000_000_000, captionMax: longestSection },
     voiceNotes: false,
     sendsOnce: 'reconcile',
   },
@@ -67,4 +68,4 @@ export const slack: PlatformDescriptor<SlackSettings> = {
     },
   ],
   open: async (account) => (await import('./slack.ts')).openSlack(account),
-};
+});

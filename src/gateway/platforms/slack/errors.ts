@@ -1,7 +1,7 @@
 import { ErrorCode } from '@slack/web-api';
 import type { FailureType } from '../../../contracts/failure-types.ts';
 import { PortError } from '../../../lib/port-error.ts';
-import { fieldsOf, textOf } from './fields.ts';
+import { fields, words } from '../json-fields.ts';
 
 /**
  * What repeating a call does: `nothing` (it only reads), `same` (it sets something again), `again` (a second message). Only
@@ -40,16 +40,16 @@ const beforeWriting =
 export function slackError(error: unknown, method: string, repeating: Repeating): PortError {
   if (PortError.is(error)) return error;
   const unknownEnd: FailureType = repeating === 'again' ? 'Platform.Ambiguous' : 'Platform.Unavailable';
-  const fields = fieldsOf(error);
-  switch (fields['code']) {
+  const known = fields(error);
+  switch (known['code']) {
     case ErrorCode.RateLimitedError:
-      return rateLimited(method, fields['retryAfter']);
+      return rateLimited(method, known['retryAfter']);
     case ErrorCode.PlatformError:
-      return answered(fieldsOf(fields['data']), method, unknownEnd);
+      return answered(fields(known['data']), method, unknownEnd);
     case ErrorCode.HTTPError:
-      return httpError(Number(fields['statusCode']), method, unknownEnd);
+      return httpError(Number(known['statusCode']), method, unknownEnd);
     case ErrorCode.RequestError:
-      return disconnected(fields['original'], method, unknownEnd);
+      return disconnected(known['original'], method, unknownEnd);
     default:
       // What the SDK throws for a 429 that does not say for how long.
       if (error instanceof Error && error.message.startsWith('Retry header')) return rateLimited(method, undefined);
@@ -63,12 +63,12 @@ function rateLimited(method: string, seconds: unknown): PortError {
 }
 
 function answered(data: Readonly<Record<string, unknown>>, method: string, unknownEnd: FailureType): PortError {
-  const name = textOf(data['error']) ?? '';
+  const name = words(data['error']) ?? '';
   // Anything else is a page of a proxy in the answer's place.
   if (!/^[a-z0-9_]{1,80}$/.test(name)) return new PortError(unknownEnd, `Slack gave no readable answer to ${method}`);
   const code = unsure.has(name) ? unknownEnd : (answers[name] ?? 'Platform.MessageRejected');
-  if (code === 'Platform.RateLimited') return rateLimited(method, fieldsOf(data['response_metadata'])['retryAfter']);
-  const needed = textOf(data['needed']);
+  if (code === 'Platform.RateLimited') return rateLimited(method, fields(data['response_metadata'])['retryAfter']);
+  const needed = words(data['needed']);
   const scope = name === 'missing_scope' && needed !== null && /^[\w:, ]{1,80}$/.test(needed) ? `: ${needed}` : '';
   return new PortError(code, `Slack refuses ${method}: ${name}${scope}`, { details: { error: name } });
 }

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream';
 import type { JsonValue } from '../../../contracts/json.ts';
 import { PortError } from '../../../lib/port-error.ts';
+import { fields, words } from '../json-fields.ts';
 import { callLimitMs, type SlackApi } from './api.ts';
-import { fieldsOf, textOf } from './fields.ts';
 import { readReference } from './read-files.ts';
 
 export interface FetchFileOptions {
@@ -46,7 +46,7 @@ export async function fetchFile(
     await response.body?.cancel();
     throw refused(response.status);
   }
-  const stream = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+  const stream = Readable.fromWeb(response.body);
   stream.once('close', () => signal.removeEventListener('abort', end));
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   const coded = response.headers.get('content-encoding') !== null;
@@ -55,8 +55,8 @@ export async function fetchFile(
 
 async function askUrl(api: SlackApi, id: string, signal: AbortSignal): Promise<string> {
   const answer = await api.call('files.info', { file: id }, { repeating: 'nothing', signal });
-  const file = fieldsOf(answer['file']);
-  const url = textOf(file['url_private_download']) ?? textOf(file['url_private']);
+  const file = fields(answer['file']);
+  const url = words(file['url_private_download']) ?? words(file['url_private']);
   if (url === null) throw new PortError('Platform.MessageRejected', 'Slack does not say where the file is');
   return url;
 }

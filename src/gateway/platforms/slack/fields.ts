@@ -1,26 +1,11 @@
-/** Reading what Slack sent: every value may be missing or of another kind. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** An empty object where there is none. */
-export function fieldsOf(value: unknown): Fields {
-  return isFields(value) ? value : {};
-}
+import { isFields, list, type Fields } from '../json-fields.ts';
 
 /** Only the objects of a list; none where it is no list. */
 export function listOf(value: unknown): readonly Fields[] {
-  return Array.isArray(value) ? value.filter(isFields) : [];
+  return list(value).filter(isFields);
 }
 
-/** Null for an empty text too. */
-export function textOf(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? value : null;
-}
-
-/** Ids and time stamps: short, of plain characters. Null for anything else. */
+/** Ids and time stamps of Slack: short, of plain characters. Null for anything else. */
 export function idOf(value: unknown, longest = 40): string | null {
   return typeof value === 'string' && value.length <= longest && /^[\w.-]+$/.test(value) ? value : null;
 }

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { PortError } from '../../../lib/port-error.ts';
+import { fields, type Fields, words } from '../json-fields.ts';
 import type { OutboundText, PlatformAddress, PlatformOutbound } from '../platform.ts';
 import type { CallOptions, SlackApi } from './api.ts';
-import { slack } from './descriptor.ts';
-import { fieldsOf, idOf, listOf, textOf, type Fields } from './fields.ts';
+import { idOf, listOf } from './fields.ts';
+import { longestSection, longestText } from './limits.ts';
 import { sendFile } from './send-file.ts';
 
-/** Longest text of one section; longer ones stand outside of blocks. */
-const sectionChars = 3_000;
 const labelChars = 75;
 const pageSize = 200;
 const mostPages = 10;
@@ -21,7 +20,7 @@ export function createOutbound(api: SlackApi): PlatformOutbound {
     const known = /^[UW]/.test(chat) ? rooms.get(chat) : chat;
     if (known !== undefined) return known;
     const answer = await api.call('conversations.open', { users: chat }, { ...options, repeating: 'nothing' });
-    const channel = idOf(fieldsOf(answer['channel'])['id']);
+    const channel = idOf(fields(answer['channel'])['id']);
     if (channel === null) throw new PortError('Platform.RecipientGone', 'Slack opens no direct chat with this person');
     rooms.set(chat, channel);
     return channel;
@@ -77,7 +76,7 @@ export function createOutbound(api: SlackApi): PlatformOutbound {
         if (answer === null) return { state: 'unknown' };
         const found = idOf(listOf(answer['messages']).find((message) => isOf(message, key))?.['ts']);
         if (found !== null) return { state: 'sent', messageId: found };
-        cursor = textOf(fieldsOf(answer['response_metadata'])['next_cursor']);
+        cursor = words(fields(answer['response_metadata'])['next_cursor']);
         if (cursor === null) return { state: 'absent' };
       }
       return { state: 'unknown' };
@@ -97,7 +96,7 @@ async function look(api: SlackApi, to: PlatformAddress, args: Fields): Promise<F
 }
 
 function isOf(message: Fields, key: string): boolean {
-  if (fieldsOf(fieldsOf(message['metadata'])['event_payload'])['delivery_key'] === key) return true;
+  if (fields(fields(message['metadata'])['event_payload'])['delivery_key'] === key) return true;
   return listOf(message['blocks']).some((block) => block['block_id'] === markOf(key));
 }
 
@@ -111,7 +110,7 @@ function contentOf({ text, buttons = [] }: OutboundText): {
   attachments?: unknown[];
 } {
   // Slack cuts a text that is too long without a word.
-  if (text.length > slack.capabilities.text.max) {
+  if (text.length > longestText) {
     throw new PortError('Platform.MessageRejected', `the text has ${text.length} characters, too many for Slack`);
   }
   if (buttons.length === 0) return { text };
@@ -125,7 +124,8 @@ function contentOf({ text, buttons = [] }: OutboundText): {
       ...(style === undefined ? {} : { style }),
     })),
   };
-  if (text.length > sectionChars) return { text, attachments: [{ fallback: '', blocks: [actions] }] };
+  // Longer ones stand outside of blocks.
+  if (text.length > longestSection) return { text, attachments: [{ fallback: '', blocks: [actions] }] };
   return { text, blocks: [{ type: 'section', text: { type: 'mrkdwn', text } }, actions] };
 }
 

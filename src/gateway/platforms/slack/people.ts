@@ -1,6 +1,7 @@
+import { fields, words } from '../json-fields.ts';
 import type { PlatformEvent } from '../platform.ts';
 import type { SlackApi } from './api.ts';
-import { fieldsOf, idOf, listOf, textOf } from './fields.ts';
+import { idOf, listOf } from './fields.ts';
 import { textToMarkdown } from './mrkdwn.ts';
 
 const limitMs = 1_500;
@@ -16,16 +17,16 @@ export interface Completion {
 export function createCompletion(api: SlackApi, self: { readonly userId: string }): Completion {
   const names = remembered(async (user) => {
     const { user: found } = await api.call('users.info', { user }, { repeating: 'nothing', limitMs });
-    const fields = fieldsOf(found);
-    const profile = fieldsOf(fields['profile']);
-    return textOf(profile['display_name']) ?? textOf(profile['real_name']) ?? textOf(fields['name']);
+    const known = fields(found);
+    const profile = fields(known['profile']);
+    return words(profile['display_name']) ?? words(profile['real_name']) ?? words(known['name']);
   });
   const roots = remembered(async (place) => {
     const [channel = '', ts = ''] = place.split('/');
     const args = { channel, ts, limit: 1, inclusive: true };
     const { messages } = await api.call('conversations.replies', args, { repeating: 'nothing', limitMs });
     const [root] = listOf(messages);
-    const text = textToMarkdown({ text: textOf(root?.['text']) ?? '', blocks: null }, self.userId);
+    const text = textToMarkdown({ text: words(root?.['text']) ?? '', blocks: null }, self.userId);
     return text === '' ? null : text.slice(0, quoteChars);
   });
   return {
@@ -35,7 +36,7 @@ export function createCompletion(api: SlackApi, self: { readonly userId: string 
       if (sender.name === sender.id && sender.isBot !== true) {
         result = { ...result, sender: { ...sender, name: (await names(sender.id)) ?? sender.id } };
       }
-      const answersUs = idOf(fieldsOf(fieldsOf(payload)['event'])['parent_user_id']) === self.userId;
+      const answersUs = idOf(fields(fields(payload)['event'])['parent_user_id']) === self.userId;
       if (result.kind === 'message' && answersUs && chat.thread !== undefined) {
         const quoted = await roots(`${chat.id}/${chat.thread}`);
         if (quoted !== null) result = { ...result, quoted };

@@ -1,6 +1,8 @@
 import { PortError } from '../../../lib/port-error.ts';
+import { fields, isFields, type Fields, words } from '../json-fields.ts';
+import { commandOf } from '../typed-command.ts';
 import type { PlatformChat, PlatformEvent, PlatformSender } from '../platform.ts';
-import { fieldsOf, idOf, isFields, isoOf, listOf, textOf, type Fields } from './fields.ts';
+import { idOf, isoOf, listOf } from './fields.ts';
 import { readFiles } from './read-files.ts';
 import { textToMarkdown } from './mrkdwn.ts';
 
@@ -32,8 +34,8 @@ export function readHistoric(
   channel: { readonly id: string; readonly direct: boolean },
   self: SlackSelf,
 ): PlatformEvent | null | PortError {
-  const fields = { ...fieldsOf(message), channel: channel.id, channel_type: channel.direct ? 'im' : 'channel' };
-  return readMessage(fields, null, self);
+  const event = { ...fields(message), channel: channel.id, channel_type: channel.direct ? 'im' : 'channel' };
+  return readMessage(event, null, self);
 }
 
 /** Key of a message however it is delivered. */
@@ -42,7 +44,7 @@ export function messageKey(channel: string, ts: string): string {
 }
 
 function readCallback(payload: Fields, self: SlackSelf, receivedAt: string): PlatformEvent | null | PortError {
-  const event = fieldsOf(payload['event']);
+  const event = fields(payload['event']);
   const eventId = idOf(payload['event_id']);
   if (eventId === null) return unreadable('an event without its id');
   switch (event['type']) {
@@ -81,10 +83,8 @@ function readMessage(event: Fields, eventId: string | null, self: SlackSelf): Pl
     at,
   };
   const said = contentOf(event, self);
-  const typed = /^\/([a-z][\w-]{0,31})(?:\s+([^]*))?$/i.exec(said.text);
-  if (typed !== null && addressed(event, chat, self)) {
-    return { ...base, kind: 'command', name: typed[1] ?? '', args: (typed[2] ?? '').trim(), messageId: ts };
-  }
+  const typed = commandOf(said.text);
+  if (typed !== null && addressed(event, chat, self)) return { ...base, kind: 'command', ...typed, messageId: ts };
   if (said.text === '' && said.files.length === 0 && !addressed(event, chat, self)) return null;
   return { ...base, kind: 'message', ...said, messageId: ts, addressed: addressed(event, chat, self) };
 }
@@ -93,7 +93,7 @@ function readEdit(event: Fields, eventId: string, self: SlackSelf): PlatformEven
   const { message } = event;
   if (!isFields(message)) return unreadable('an edit without its message');
   if (!spoken.includes(message['subtype'])) return null;
-  const before = fieldsOf(event['previous_message']);
+  const before = fields(event['previous_message']);
   // Slack also says so when it adds the preview of a link.
   if (!isFields(message['edited']) || before['text'] === message['text']) return null;
   const common = commonOf(event, message, self);
@@ -131,8 +131,8 @@ function commonOf(event: Fields, message: Fields, self: SlackSelf): Common | nul
   const user = idOf(message['user']) ?? bot;
   if (user === null) return unreadable('a message without an author');
   if (user === self.userId || (bot !== null && bot === self.botId)) return null;
-  const profile = fieldsOf(message['user_profile']);
-  const name = textOf(profile['display_name']) ?? textOf(profile['real_name']) ?? textOf(message['username']) ?? user;
+  const profile = fields(message['user_profile']);
+  const name = words(profile['display_name']) ?? words(profile['real_name']) ?? words(message['username']) ?? user;
   const thread = idOf(message['thread_ts']);
   return {
     chat: chatOf(channel, event['channel_type'], thread === ts ? null : thread),
@@ -152,7 +152,7 @@ function contentOf(
   self: SlackSelf,
 ): Pick<Extract<PlatformEvent, { kind: 'message' }>, 'text' | 'files'> {
   const { files, links } = readFiles(message['files']);
-  const text = textToMarkdown({ text: textOf(message['text']) ?? '', blocks: message['blocks'] }, self.userId);
+  const text = textToMarkdown({ text: words(message['text']) ?? '', blocks: message['blocks'] }, self.userId);
   return { text: [text, ...links].filter((part) => part !== '').join('\n'), files };
 }
 
@@ -160,7 +160,7 @@ function addressed(message: Fields, chat: PlatformChat, self: SlackSelf): boolea
   if (chat.kind === 'direct' || message['type'] === 'app_mention') return true;
   // A reply in a thread that the bot began.
   if (chat.thread !== undefined && message['parent_user_id'] === self.userId) return true;
-  return (textOf(message['text']) ?? '').includes(`<@${self.userId}`);
+  return (words(message['text']) ?? '').includes(`<@${self.userId}`);
 }
 
 function clientKey(event: Fields): readonly string[] {
@@ -186,28 +186,30 @@ function readGone(event: Fields, eventId: string, at: string, self: SlackSelf): 
 }
 
 function readPress(payload: Fields, receivedAt: string): PlatformEvent | null | PortError {
-  const container = fieldsOf(payload['container']);
-  const channel = idOf(fieldsOf(payload['channel'])['id']) ?? idOf(container['channel_id']);
-  const message = fieldsOf(payload['message']);
-  const ts = idOf(container['message_ts']) ?? idOf(message['ts']);
-  const user = fieldsOf(payload['user']);
+  const place = placeOfPress(payload);
+  const user = fields(payload['user']);
   const userId = idOf(user['id']);
   const [action] = listOf(payload['actions']);
-  if (channel === null || ts === null || userId === null || action === undefined) {
+  if (place === null || userId === null || action === undefined) {
     return unreadable('a press without channel, message, person or button');
   }
-  const data = textOf(action['value']);
+  const data = words(action['value']);
   // Links and menus of other apps' making.
   if (action['type'] !== 'button' || data === null) return null;
   const pressedAt = idOf(action['action_ts']);
   const trigger = idOf(payload['trigger_id'], 120);
-  if (trigger === null && pressedAt === null) return unreadable('a press without its id');
-  const thread = idOf(container['thread_ts']) ?? idOf(message['thread_ts']);
+  const { channel, ts, thread } = place;
+  const keys = [
+    ...(trigger === null ? [] : [`trigger/${trigger}`]),
+    ...(pressedAt === null ? [] : [`press/${channel}/${ts}/${pressedAt}`]),
+  ];
+  const [key, ...aliases] = keys;
+  if (key === undefined) return unreadable('a press without its id');
   return {
-    key: trigger === null ? `press/${channel}/${ts}/${String(pressedAt)}` : `trigger/${trigger}`,
-    ...(trigger === null || pressedAt === null ? {} : { aliases: [`press/${channel}/${ts}/${pressedAt}`] }),
+    key,
+    aliases,
     chat: chatOf(channel, undefined, thread === ts ? null : thread),
-    sender: { id: userId, name: textOf(user['username']) ?? textOf(user['name']) ?? userId },
+    sender: { id: userId, name: words(user['username']) ?? words(user['name']) ?? userId },
     at: isoOf(pressedAt) ?? receivedAt,
     kind: 'button',
     data,
@@ -215,21 +217,32 @@ function readPress(payload: Fields, receivedAt: string): PlatformEvent | null | 
   };
 }
 
+function placeOfPress(
+  payload: Fields,
+): { readonly channel: string; readonly ts: string; readonly thread: string | null } | null {
+  const container = fields(payload['container']);
+  const message = fields(payload['message']);
+  const channel = idOf(fields(payload['channel'])['id']) ?? idOf(container['channel_id']);
+  const ts = idOf(container['message_ts']) ?? idOf(message['ts']);
+  if (channel === null || ts === null) return null;
+  return { channel, ts, thread: idOf(container['thread_ts']) ?? idOf(message['thread_ts']) };
+}
+
 function readSlash(payload: Fields, self: SlackSelf, receivedAt: string): PlatformEvent | PortError {
   const channel = idOf(payload['channel_id']);
   const user = idOf(payload['user_id']);
   const trigger = idOf(payload['trigger_id'], 120);
-  const command = /^\/([\w-]{1,60})$/.exec(textOf(payload['command']) ?? '')?.[1];
+  const command = /^\/([\w-]{1,60})$/.exec(words(payload['command']) ?? '')?.[1];
   if (channel === null || user === null || trigger === null || command === undefined) {
     return unreadable('a slash command without channel, person, name or id');
   }
-  const text = textToMarkdown({ text: textOf(payload['text']) ?? '', blocks: null }, self.userId);
+  const text = textToMarkdown({ text: words(payload['text']) ?? '', blocks: null }, self.userId);
   const own = /^(\S{1,60})(?:\s+([^]*))?$/.exec(text === '' ? 'help' : text);
   const named = command === self.command && own !== null;
   return {
     key: `trigger/${trigger}`,
     chat: { ...chatOf(channel, undefined, null), ...titleOf(payload['channel_name']) },
-    sender: { id: user, name: textOf(payload['user_name']) ?? user },
+    sender: { id: user, name: words(payload['user_name']) ?? user },
     // A command names no time; Slack delivers it at once or not at all.
     at: receivedAt,
     kind: 'command',
@@ -239,7 +252,7 @@ function readSlash(payload: Fields, self: SlackSelf, receivedAt: string): Platfo
 }
 
 function titleOf(name: unknown): { title?: string } {
-  const title = textOf(name);
+  const title = words(name);
   return title === null || title === 'directmessage' ? {} : { title };
 }
 

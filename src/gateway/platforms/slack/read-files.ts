@@ -1,5 +1,6 @@
+import { type Fields, words } from '../json-fields.ts';
 import type { PlatformFile } from '../platform.ts';
-import { idOf, listOf, textOf, type Fields } from './fields.ts';
+import { idOf, listOf } from './fields.ts';
 
 /** What `fetchFile` is given back. */
 export interface SlackFileReference {
@@ -19,8 +20,8 @@ export function readFiles(value: unknown): {
     const id = idOf(one['id']);
     // Deleted, or hidden by the plan's limit: there is nothing to fetch.
     if (id === null || one['mode'] === 'tombstone' || one['mode'] === 'hidden_by_limit') continue;
-    const url = textOf(one['url_private_download']) ?? textOf(one['url_private']);
-    const name = textOf(one['name']) ?? textOf(one['title']) ?? id;
+    const url = words(one['url_private_download']) ?? words(one['url_private']);
+    const name = words(one['name']) ?? words(one['title']) ?? id;
     if (one['is_external'] === true || one['mode'] === 'external') {
       if (url !== null) links.push(`[${name.replace(/[[\]\n]/g, ' ')}](${url})`);
       continue;
@@ -41,11 +42,11 @@ export function readReference(value: unknown): SlackFileReference | null {
   if (typeof value !== 'object' || value === null) return null;
   const { id, url } = value as { id?: unknown; url?: unknown };
   const fileId = idOf(id);
-  return fileId === null ? null : { id: fileId, url: textOf(url) };
+  return fileId === null ? null : { id: fileId, url: words(url) };
 }
 
 function mediaTypeOf(file: Fields): string {
-  const type = textOf(file['mimetype']) ?? 'application/octet-stream';
+  const type = words(file['mimetype']) ?? 'application/octet-stream';
   // A clip without a picture is named as a film without one.
   return file['subtype'] === 'slack_audio' && type === 'video/mp4' ? 'audio/mp4' : type.slice(0, 100);
 }

@@ -1,4 +1,5 @@
-import { fieldsOf, listOf, textOf, type Fields } from './fields.ts';
+import { fields, type Fields, words } from '../json-fields.ts';
+import { listOf } from './fields.ts';
 
 /** Stands where a mention of the bot was. */
 export const ownMention = '\u0000';
@@ -49,33 +50,42 @@ function inlines(elements: unknown, self: string): string {
 
 function plain(elements: unknown): string {
   return listOf(elements)
-    .map((one) => textOf(one['text']) ?? textOf(one['url']) ?? '')
+    .map((one) => words(one['text']) ?? words(one['url']) ?? '')
     .join('');
 }
 
 function inline(one: Fields, self: string): string {
-  const text = textOf(one['text']) ?? '';
+  const text = words(one['text']) ?? '';
   switch (one['type']) {
     case 'text':
-      return styled(text, fieldsOf(one['style']));
-    case 'link': {
-      const url = textOf(one['url']) ?? '';
-      return text === '' || text === url ? url : `[${text}](${url})`;
-    }
-    case 'user':
-      return one['user_id'] === self ? ownMention : `@${textOf(one['user_id']) ?? ''}`;
-    case 'usergroup':
-      return `@${textOf(one['usergroup_id']) ?? ''}`;
-    case 'channel':
-      return `#${textOf(one['channel_id']) ?? ''}`;
-    case 'broadcast':
-      return `@${textOf(one['range']) ?? 'here'}`;
+      return styled(text, fields(one['style']));
+    case 'link':
+      return link(words(one['url']) ?? '', text);
     case 'emoji':
       return emoji(one);
-    case 'date':
-      return textOf(one['fallback']) ?? '';
     default:
-      return text;
+      return mention(one, self) ?? text;
+  }
+}
+
+function link(url: string, text: string): string {
+  return text === '' || text === url ? url : `[${text}](${url})`;
+}
+
+function mention(one: Fields, self: string): string | null {
+  switch (one['type']) {
+    case 'user':
+      return one['user_id'] === self ? ownMention : `@${words(one['user_id']) ?? ''}`;
+    case 'usergroup':
+      return `@${words(one['usergroup_id']) ?? ''}`;
+    case 'channel':
+      return `#${words(one['channel_id']) ?? ''}`;
+    case 'broadcast':
+      return `@${words(one['range']) ?? 'here'}`;
+    case 'date':
+      return words(one['fallback']);
+    default:
+      return null;
   }
 }
 
@@ -92,7 +102,7 @@ function styled(text: string, style: Fields): string {
 }
 
 function emoji(one: Fields): string {
-  const points = (textOf(one['unicode']) ?? '').split('-').map((hex) => Number.parseInt(hex, 16));
+  const points = (words(one['unicode']) ?? '').split('-').map((hex) => Number.parseInt(hex, 16));
   const known = points.every((point) => point > 0 && point <= 0x10ffff);
-  return known ? String.fromCodePoint(...points) : `:${textOf(one['name']) ?? ''}:`;
+  return known ? String.fromCodePoint(...points) : `:${words(one['name']) ?? ''}:`;
 }

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { PortError } from '../../../lib/port-error.ts';
+import { fields, type Fields, words } from '../json-fields.ts';
 import type { OutboundFile } from '../platform.ts';
 import type { SlackApi } from './api.ts';
-import { fieldsOf, idOf, listOf, textOf, type Fields } from './fields.ts';
+import { idOf, listOf } from './fields.ts';
 
 /** Slack looks through a file before it shows it. */
 const shareLimitMs = 10_000;
@@ -26,7 +27,7 @@ export async function sendFile(
 ): Promise<string> {
   const asked = { filename: file.name, length: file.sizeBytes };
   const slot = await api.call('files.getUploadURLExternal', asked, { repeating: 'nothing', signal });
-  const url = textOf(slot['upload_url']);
+  const url = words(slot['upload_url']);
   const id = idOf(slot['file_id']);
   if (url === null || id === null) throw new PortError('Platform.Unavailable', 'Slack names no place for the file');
   await upload(url, file, signal);
@@ -80,7 +81,7 @@ async function awaitShare(api: SlackApi, id: string, channel: string, signal: Ab
       // Slack has taken the file; only what message it became cannot be learned.
       else return `file/${id}`;
     }
-    const ts = shareOf(fieldsOf(found['file']), channel);
+    const ts = shareOf(fields(found['file']), channel);
     if (ts !== null) return ts;
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
@@ -89,9 +90,9 @@ async function awaitShare(api: SlackApi, id: string, channel: string, signal: Ab
 }
 
 function shareOf(file: Fields | undefined, channel: string): string | null {
-  const shares = fieldsOf(file?.['shares']);
+  const shares = fields(file?.['shares']);
   for (const kind of ['private', 'public']) {
-    const [share] = listOf(fieldsOf(shares[kind])[channel]);
+    const [share] = listOf(fields(shares[kind])[channel]);
     const ts = idOf(share?.['ts']);
     if (ts !== null) return ts;
   }

@@ -1,12 +1,12 @@
-import { channel } from 'node:diagnostics_channel';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SocketModeClient } from '@slack/socket-mode';
 import type { Logger } from '@slack/web-api';
 import { PortError } from '../../../lib/port-error.ts';
+import { fields, isFields, words } from '../json-fields.ts';
 import type { PlatformInbox, PlatformLog } from '../platform.ts';
 import { callLimitMs, clientOptions } from './api.ts';
 import { slackError } from './errors.ts';
-import { fieldsOf, isFields, textOf } from './fields.ts';
 
 export interface SocketOptions {
   readonly appToken: string;
@@ -27,6 +27,8 @@ export interface SocketUse {
 const pongLimitMs = 5_000;
 const helloLimitMs = 20_000;
 const probeLimitMs = 6_000;
+/** Where the WebSocket of the SDK tells of every answer to a ping. */
+const pongs = 'undici:websocket:pong';
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
 
@@ -69,20 +71,19 @@ export class SlackSocket {
     const { address } = this;
     if (address === null) throw new PortError('Platform.Unavailable', 'there is no connection to Slack');
     await new Promise<void>((resolve, reject) => {
-      const pongs = channel('undici:websocket:pong');
       const heard = (message: unknown): void => {
-        if (fieldsOf(fieldsOf(message)['websocket'])['url'] === address) end(null);
+        if (fields(fields(message)['websocket'])['url'] === address) end(null);
       };
       const end = (error: PortError | null): void => {
         clearTimeout(timer);
-        pongs.unsubscribe(heard);
+        unsubscribe(pongs, heard);
         if (error === null) resolve();
         else reject(error);
       };
       const timer = setTimeout(() => {
         end(new PortError('Platform.Unavailable', 'the connection to Slack gives no sign of life'));
       }, probeLimitMs);
-      pongs.subscribe(heard);
+      subscribe(pongs, heard);
     });
   }
 
@@ -124,7 +125,7 @@ export class SlackSocket {
   private async start(client: SocketModeClient): Promise<string> {
     let url = '';
     client.once('authenticated', (answer: unknown) => {
-      url = textOf(fieldsOf(answer)['url']) ?? '';
+      url = words(fields(answer)['url']) ?? '';
     });
     const limit = new AbortController();
     const late = sleep(helloLimitMs, undefined, { signal: limit.signal }).then(
@@ -136,7 +137,8 @@ export class SlackSocket {
       await Promise.race([client.start(), late]);
       return URL.canParse(url) ? new URL(url).href : url;
     } catch (error) {
-      throw error ?? new PortError('Platform.Unavailable', 'the connection to Slack ended before it began');
+      if (error instanceof Error) throw error;
+      throw new PortError('Platform.Unavailable', 'the connection to Slack ended before it began');
     } finally {
       limit.abort();
     }
@@ -180,9 +182,9 @@ function isEnvelope(data: unknown): boolean {
   }
   if (!isFields(envelope) || typeof envelope['type'] !== 'string') return false;
   if (envelope['type'] === 'hello' || envelope['type'] === 'disconnect') return true;
-  if (textOf(envelope['envelope_id']) === null || reserved.test(envelope['type'])) return false;
+  if (words(envelope['envelope_id']) === null || reserved.test(envelope['type'])) return false;
   if (envelope['type'] !== 'events_api') return true;
-  const type = fieldsOf(fieldsOf(envelope['payload'])['event'])['type'];
+  const type = fields(fields(envelope['payload'])['event'])['type'];
   return typeof type === 'string' && !reserved.test(type);
 }
 

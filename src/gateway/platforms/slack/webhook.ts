@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isFields } from '../json-fields.ts';
 import type { WebhookRequest, WebhookResponse } from '../platform.ts';
-import { isFields } from './fields.ts';
 
 /** Older and newer requests are refused. */
 const windowSeconds = 300;
