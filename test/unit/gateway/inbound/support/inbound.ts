@@ -65,9 +65,9 @@ export class ScriptedConnection {
         },
       } as Partial<PlatformConnection['outbound']> as PlatformConnection['outbound'],
       fetchFile: (reference, signal) => {
-        this.fetched.push(String(reference));
+        this.fetched.push(String(reference as string));
         if (this.fetch !== null) return this.fetch(reference, signal);
-        const bytes = this.files.get(String(reference)) ?? Buffer.alloc(0);
+        const bytes = this.files.get(String(reference as string)) ?? Buffer.alloc(0);
         return Promise.resolve({ stream: Readable.from([bytes]), sizeBytes: bytes.length });
       },
     } as Partial<PlatformConnection> as PlatformConnection;
@@ -190,12 +190,12 @@ export function message(text: string, more: Partial<Extract<PlatformEvent, { kin
 
 export function command(name: string, args = '', more: Partial<PlatformEvent> = {}): PlatformEvent {
   const { chat, sender, at, key } = message('');
-  return { chat, sender, at, key, ...more, kind: 'command', name, args } as PlatformEvent;
+  return { chat, sender, at, key, ...more, kind: 'command', name, args };
 }
 
 export function press(data: string, more: Partial<PlatformEvent> = {}): PlatformEvent {
   const { chat, sender, at, key } = message('');
-  return { chat, sender, at, key, messageId: 'm-1', ...more, kind: 'button', data } as PlatformEvent;
+  return { chat, sender, at, key, messageId: 'm-1', ...more, kind: 'button', data };
 }
 
 export const stranger = { id: '99', name: 'Eve' };
