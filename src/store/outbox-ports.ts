@@ -39,8 +39,9 @@ export interface OutboxPart {
   readonly text: string;
   readonly state: 'new' | 'sending' | 'sent' | 'ambiguous' | 'failed';
   readonly messageId?: string;
-  /** When the first try under this key began. */
+  /** When the first try that may have arrived began, and the newest one. */
   readonly startedAt?: string;
+  readonly triedAt?: string;
   /** The platform refused it with its formatting; it goes without. */
   readonly plain?: true;
 }

@@ -15,15 +15,9 @@ interface OutboxRecord extends Omit<OutboxRow, 'to' | 'parts' | 'buttons' | 'fil
 const waiting = `state IN ('new', 'sending') AND kind <> 'live'`;
 
 export function outboxRepository(database: Database): OutboxRepository {
-  const rows = (statement: string, values: Readonly<Record<string, SqlValue>>): Promise<readonly OutboxRow[]> =>
-    database.read((sql) => sql.all<OutboxRecord>(statement, values).map(rowFrom));
-  const row = async (statement: string, values: Readonly<Record<string, SqlValue>>): Promise<OutboxRow | null> =>
-    (await rows(statement, values))[0] ?? null;
-
   return {
+    ...rowReads(database),
     enqueue: (message) => database.write((sql) => enqueue(sql, message)),
-    get: (id) => row('SELECT * FROM Outbox WHERE id = :id', { id }),
-    byToken: (token) => row(`SELECT * FROM Outbox WHERE token = :token AND kind = 'ask'`, { token }),
     change: (...changes) =>
       database.write((sql) => {
         for (const change of changes) apply(sql, change);
@@ -39,11 +33,6 @@ export function outboxRepository(database: Database): OutboxRepository {
           { accounts: JSON.stringify(accounts), at, limit },
         ),
       ),
-    head: ({ account, chat }) =>
-      row(`SELECT * FROM Outbox WHERE account = :account AND chat = :chat AND ${waiting} ORDER BY seq LIMIT 1`, {
-        account,
-        chat,
-      }),
     failLane: ({ account, chat }, error) =>
       database.write((sql) =>
         sql.run(
@@ -60,6 +49,52 @@ export function outboxRepository(database: Database): OutboxRepository {
             { account, chat },
           )?.seq ?? 0,
       ),
+    counts: () =>
+      database.read((sql) =>
+        sql.all(
+          `SELECT account, sum(waits) AS waiting, sum(doubts) AS ambiguous FROM (
+             SELECT account, count(*) AS waits, 0 AS doubts FROM Outbox WHERE ${waiting} GROUP BY account
+             UNION ALL
+             SELECT account, 0, sum(state = 'ambiguous') FROM Outbox WHERE state IN ('ambiguous', 'failed')
+             GROUP BY account)
+           GROUP BY account`,
+        ),
+      ),
+    keepFile: (file) => database.write((sql) => keepFile(sql, file)),
+    readFile: (id, { offset, maxBytes }) =>
+      database.read(
+        (sql) =>
+          sql.get<{ bytes: Buffer }>('SELECT substr(bytes, :from, :length) AS bytes FROM OutboxFile WHERE id = :id', {
+            id,
+            from: offset + 1,
+            length: maxBytes,
+          })?.bytes ?? null,
+      ),
+    prune: (before) =>
+      database.write((sql) =>
+        sql.run(`DELETE FROM Outbox WHERE state IN ('sent', 'dropped') AND open = 0 AND updatedAt < :before`, {
+          before,
+        }),
+      ),
+  };
+}
+
+function rowReads(
+  database: Database,
+): Pick<OutboxRepository, 'get' | 'byToken' | 'head' | 'openLives' | 'endedLives' | 'decidedAsks' | 'problems'> {
+  const rows = (statement: string, values: Readonly<Record<string, SqlValue>>): Promise<readonly OutboxRow[]> =>
+    database.read((sql) => sql.all<OutboxRecord>(statement, values).map(rowFrom));
+  const row = async (statement: string, values: Readonly<Record<string, SqlValue>>): Promise<OutboxRow | null> =>
+    (await rows(statement, values))[0] ?? null;
+
+  return {
+    get: (id) => row('SELECT * FROM Outbox WHERE id = :id', { id }),
+    byToken: (token) => row(`SELECT * FROM Outbox WHERE token = :token AND kind = 'ask'`, { token }),
+    head: ({ account, chat }) =>
+      row(`SELECT * FROM Outbox WHERE account = :account AND chat = :chat AND ${waiting} ORDER BY seq LIMIT 1`, {
+        account,
+        chat,
+      }),
     openLives: (of) =>
       'chat' in of
         ? rows(
@@ -84,35 +119,8 @@ export function outboxRepository(database: Database): OutboxRepository {
          AND (o.nextTryAt IS NULL OR o.nextTryAt <= :at) ORDER BY o.seq LIMIT :limit`,
         { at, limit },
       ),
-    counts: () =>
-      database.read((sql) =>
-        sql.all(
-          `SELECT account, sum(waits) AS waiting, sum(doubts) AS ambiguous FROM (
-             SELECT account, count(*) AS waits, 0 AS doubts FROM Outbox WHERE ${waiting} GROUP BY account
-             UNION ALL
-             SELECT account, 0, sum(state = 'ambiguous') FROM Outbox WHERE state IN ('ambiguous', 'failed')
-             GROUP BY account)
-           GROUP BY account`,
-        ),
-      ),
     problems: (limit) =>
       rows(`SELECT * FROM Outbox WHERE state IN ('ambiguous', 'failed') ORDER BY seq DESC LIMIT :limit`, { limit }),
-    keepFile: (file) => database.write((sql) => keepFile(sql, file)),
-    readFile: (id, { offset, maxBytes }) =>
-      database.read(
-        (sql) =>
-          sql.get<{ bytes: Buffer }>('SELECT substr(bytes, :from, :length) AS bytes FROM OutboxFile WHERE id = :id', {
-            id,
-            from: offset + 1,
-            length: maxBytes,
-          })?.bytes ?? null,
-      ),
-    prune: (before) =>
-      database.write((sql) =>
-        sql.run(`DELETE FROM Outbox WHERE state IN ('sent', 'dropped') AND open = 0 AND updatedAt < :before`, {
-          before,
-        }),
-      ),
   };
 }
 

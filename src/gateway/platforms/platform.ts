@@ -19,6 +19,8 @@ export interface PlatformDescriptor<S extends PlatformSettings = PlatformSetting
   readonly needs: readonly (keyof S & string)[];
   /** Steps a person takes to get the credentials, in order; `setting` is asked for after the step. */
   readonly setup: readonly { readonly text: string; readonly setting?: keyof S & string }[];
+  /** Set where an account is not proven by its credentials but paired by a code that `run` shows. */
+  readonly pairs?: true;
   /** Loads the SDK. Does not connect. Throws PortError Config.Invalid for settings that cannot work. */
   open(account: PlatformAccount<S>): Promise<PlatformConnection>;
 }
@@ -58,6 +60,8 @@ export interface PlatformCapabilities {
    * without an answer stays ambiguous.
    */
   readonly sendsOnce: 'native' | 'reconcile' | 'none';
+  /** How long a native key is known; absent: for ever. Later `reconcile` is asked, where it knows nothing either. */
+  readonly keyHoldsMs?: number;
 }
 
 /** How Markdown is written there; src/gateway/format has one writer and one property test for each. */

@@ -1,0 +1,92 @@
+import type { OutboxLane, OutboxRow } from '../../store/outbox-ports.ts';
+import type { Accounts, OpenAccount } from '../accounts.ts';
+import { Lanes } from '../lanes.ts';
+import { type OutboundDeps, type OutboundTimes, usualTimes } from './deps.ts';
+import { keyOf, Pace } from './pace.ts';
+
+/** What everything that writes into chats shares: one at a time per chat, the pace, the pauses. */
+export class Desk {
+  readonly deps: OutboundDeps;
+  readonly times: OutboundTimes;
+  readonly pace = new Pace();
+  private readonly ending = new AbortController();
+  private readonly lanes = new Lanes();
+
+  constructor(deps: OutboundDeps) {
+    this.deps = deps;
+    this.times = { ...usualTimes, ...deps.times };
+  }
+
+  get store(): OutboundDeps['store'] {
+    return this.deps.store;
+  }
+
+  get accounts(): Pick<Accounts, 'get' | 'list'> {
+    return this.deps.accounts();
+  }
+
+  isEnding(): boolean {
+    return this.ending.signal.aborted;
+  }
+
+  /** Nobody else writes into the chat meanwhile. */
+  alone<T>(lane: OutboxLane, job: () => Promise<T>): Promise<T> {
+    return this.lanes.run(keyOf(lane), job);
+  }
+
+  account(lane: OutboxLane): OpenAccount | undefined {
+    return this.accounts.get(lane.account);
+  }
+
+  /** For one request to a platform. */
+  signal(): AbortSignal {
+    return AbortSignal.any([this.ending.signal, AbortSignal.timeout(this.times.sendMs)]);
+  }
+
+  /** Aborts when requests under way must end. */
+  get ended(): AbortSignal {
+    return this.ending.signal;
+  }
+
+  /** Pause before the next try, after so many that failed. */
+  backoffMs(attempts: number): number {
+    return Math.min(this.times.longestBackoffMs, this.times.firstBackoffMs * 2 ** Math.min(attempts, 20));
+  }
+
+  /** Lets what is under way end for a while, then makes it end. */
+  async close(): Promise<void> {
+    const grace = setTimeout(() => this.ending.abort(new Error('the sender is stopping')), this.times.graceMs);
+    await this.lanes.settled();
+    clearTimeout(grace);
+    this.ending.abort(new Error('the sender has stopped'));
+  }
+
+  /** Tells people of a message nobody can vouch for. */
+  report(row: OutboxRow, what: string): void {
+    const { conversationId, turn } = row;
+    this.deps.log.warn({ outboxId: row.id, account: row.to.platform, chat: row.to.chat, state: what }, 'not delivered');
+    if (conversationId === null || turn === null) return;
+    const text = `A message to ${row.to.platform} ${what}.`;
+    this.deps.bus.publish({ conversationId, turn, kind: 'notice', text });
+  }
+}
+
+export function laneOf({ to }: Pick<OutboxRow, 'to'>): OutboxLane {
+  return { account: to.platform, chat: to.chat };
+}
+
+export function inMs(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
+}
+
+/** The one message that answers a turn. */
+export function answerId(of: { readonly conversationId: string; readonly turn: number }): string {
+  return `${of.conversationId}/${of.turn}`;
+}
+
+/** The turn a message is the answer of; null for every other message. */
+export function answeredTurn(row: OutboxRow): { readonly conversationId: string; readonly turn: number } | null {
+  const { conversationId, turn } = row;
+  if (row.kind !== 'text' || conversationId === null || turn === null) return null;
+  return row.id === answerId({ conversationId, turn }) ? { conversationId, turn } : null;
+}

@@ -1,0 +1,49 @@
+import type { OutboxRow } from '../../store/outbox-ports.ts';
+import { render } from '../format/render.ts';
+import { verdictOf } from './choices.ts';
+import { inMs, laneOf, type Desk } from './desk.ts';
+import { editOnce } from './one-part.ts';
+
+/** Redraws questions that have been decided, wherever that was: no buttons any more, and one line how. */
+export class Questions {
+  private readonly desk: Desk;
+
+  constructor(desk: Desk) {
+    this.desk = desk;
+  }
+
+  /** What has been decided since the last look, also before a restart. */
+  async sweep(): Promise<void> {
+    const rows = await this.desk.store.outbox.decidedAsks(new Date().toISOString(), 50);
+    await Promise.all(rows.map((row) => this.desk.alone(laneOf(row), () => this.redraw(row.id))));
+  }
+
+  private async redraw(id: string): Promise<void> {
+    const { outbox, approvals } = this.desk.store;
+    const row = await outbox.get(id);
+    if (row?.open !== true || row.approvalId === null) return;
+    const account = this.desk.account(laneOf(row));
+    // It keeps; nobody can press the buttons of an account that is away.
+    if (account === undefined) return outbox.change({ id, nextTryAt: inMs(10_000) });
+    const approval = await approvals.get(row.approvalId);
+    const index = shownAt(row);
+    const part = row.parts?.[index];
+    if (approval === null || part?.messageId === undefined) return outbox.change({ id, open: false });
+    const { dialect, text } = account.descriptor.capabilities;
+    const [line] = render(this.desk.deps.redact(verdictOf(approval)), { dialect, max: text.max, unit: text.unit });
+    const redrawn = line === undefined ? part.text : `${part.text}\n\n${line}`;
+    const one = { row, index, account, signal: this.desk.signal() };
+    const verdict = await editOnce(part.messageId, { text: redrawn }, one);
+    if (verdict.kind === 'later') {
+      const nextTryAt = inMs(verdict.afterMs ?? this.desk.backoffMs(row.attempts));
+      return outbox.change({ id, attempts: row.attempts + 1, nextTryAt });
+    }
+    if (verdict.kind !== 'sent') this.desk.deps.log.debug({ outboxId: id, verdict }, 'a question is not redrawn');
+    return outbox.change({ id, open: false, attempts: 0, nextTryAt: null });
+  }
+}
+
+/** Buttons are under the last part. */
+function shownAt({ parts }: OutboxRow): number {
+  return (parts?.length ?? 0) - 1;
+}
