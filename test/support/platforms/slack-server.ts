@@ -40,6 +40,7 @@ export class SlackServer implements PlatformServer {
   private readonly sockets = new Set<WebSocket>();
   private readonly waiting: Envelope[] = [];
   private readonly faults: PlatformFault[] = [];
+  private readonly methodFaults = new Map<string, PlatformFault>();
   private http: Server | null = null;
   private port = 0;
   private caller: Caller | null = null;
@@ -231,6 +232,16 @@ export class SlackServer implements PlatformServer {
     for (let index = 0; index < times; index += 1) this.faults.push(fault);
   }
 
+  /** The next call of one method, or the next `upload`, ends so. */
+  failMethod(method: string, fault: PlatformFault): void {
+    this.methodFaults.set(method, fault);
+  }
+
+  /** Slack gives up what was not acknowledged, as it does after an hour. */
+  forget(): void {
+    this.waiting.splice(0);
+  }
+
   cutConnections(): void {
     for (const socket of this.sockets) socket.terminate();
     this.sockets.clear();
@@ -418,7 +429,7 @@ export class SlackServer implements PlatformServer {
       return;
     }
     const form = new URLSearchParams(body.toString('utf8'));
-    const fault = faulty.includes(method) ? this.faults.shift() : undefined;
+    const fault = faulty.includes(method) ? this.nextFault(method) : undefined;
     this.withFault(
       fault,
       response,
@@ -435,7 +446,13 @@ export class SlackServer implements PlatformServer {
       file.bytes = body;
       response.end(`OK - ${body.length}`);
     };
-    this.withFault(this.faults.shift(), response, take, () => undefined);
+    this.withFault(this.nextFault('upload'), response, take, () => undefined);
+  }
+
+  private nextFault(method: string): PlatformFault | undefined {
+    const own = this.methodFaults.get(method);
+    this.methodFaults.delete(method);
+    return own ?? this.faults.shift();
   }
 
   private withFault(
