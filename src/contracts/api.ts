@@ -186,6 +186,12 @@ export const interruptRequestSchema = z.object({ turn: z.number().int().positive
 export const interruptResponseSchema = z.object({ interrupted: z.boolean(), turn: z.number().nullable() });
 /** POST /api/conversations/:idOrName/undo: the turn that is hidden now, and what its user messages said. */
 export const undoResponseSchema = z.object({ turn: z.number(), text: z.string() });
+/** POST /api/conversations/:idOrName/handoff: it goes on in the person's direct chat on that account. */
+export const handoffRequestSchema = z.object({
+  key: z.string().min(8).max(150).describe('Chosen by the client, unique for ever; makes a repeat harmless.'),
+  to: z.string().min(1).max(100).describe('`telegram`, `telegram/work`.'),
+});
+export const handoffResponseSchema = z.object({ account: z.string().describe('Where it goes on.') });
 /** GET /api/search?q&limit */
 export const searchResponseSchema = z.object({ hits: z.array(searchHitSchema) });
 /** GET /api/approvals?state&conversationId; `state` defaults to `waiting`, `all` gives every one. */
@@ -232,6 +238,8 @@ export type CreateConversationBody = z.infer<typeof createConversationRequestSch
 export type MessageList = z.infer<typeof messageListSchema>;
 export type InterruptResponse = z.infer<typeof interruptResponseSchema>;
 export type UndoResponse = z.infer<typeof undoResponseSchema>;
+export type HandoffRequest = z.infer<typeof handoffRequestSchema>;
+export type HandoffResponse = z.infer<typeof handoffResponseSchema>;
 export type SearchResponse = z.infer<typeof searchResponseSchema>;
 export type ApprovalList = z.infer<typeof approvalListSchema>;
 export type UsageResponse = z.infer<typeof usageResponseSchema>;

@@ -7,6 +7,8 @@ import type {
   ConversationView,
   CreateConversationBody,
   DecideBody,
+  HandoffRequest,
+  HandoffResponse,
   InterruptResponse,
   MessageList,
   ModelList,
@@ -102,6 +104,11 @@ export class HermesClient {
   /** Makes it the person's current conversation. */
   resume(idOrName: string): Promise<ConversationView> {
     return this.call('POST', `${conversationPath(idOrName)}/resume`, { body: {} });
+  }
+
+  /** Repeated with the same key until answered, which tells the other chat once. */
+  handOff(idOrName: string, body: HandoffRequest): Promise<HandoffResponse> {
+    return this.call('POST', `${conversationPath(idOrName)}/handoff`, { body });
   }
 
   async search(words: string, limit: number): Promise<SearchResponse['hits']> {

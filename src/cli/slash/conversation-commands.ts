@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { busyModes } from '../../domain/busy-mode.ts';
 import type { UsageDay } from '../../contracts/api.ts';
 import { CliError } from '../errors.ts';
@@ -15,6 +16,13 @@ export const conversationHandlers = {
   resume: async ({ client, switchTo }, name) => {
     const found = await client.resume(needed(name, '/resume NAME'));
     await switchTo(found.id);
+  },
+  handoff: async ({ client, conversationId, notice }, to) => {
+    const { account } = await client.handOff(conversationId(), {
+      key: `handoff-${randomUUID()}`,
+      to: needed(to, '/handoff PLATFORM'),
+    });
+    notice(`This talk goes on at ${account}.`);
   },
   title: async ({ client, conversationId, notice }, title) => {
     const shown =

@@ -3,6 +3,7 @@ import type { ModelList, PromptSize, Status } from '../../contracts/api.ts';
 import type { BusyMode } from '../../domain/busy-mode.ts';
 import type { Store } from '../../store/ports.ts';
 import type { StreamBus } from '../../stream/bus.ts';
+import type { HandOff } from '../commands/hand-off.ts';
 import type { ConversationClient } from '../conversation-client.ts';
 import type { Environments } from '../environments.ts';
 import type { Relay } from '../relay.ts';
@@ -16,6 +17,8 @@ export interface ApiDeps {
   readonly submit: Submit;
   readonly relay: Relay;
   readonly environments: Environments;
+  /** Absent where there are no chat platforms. */
+  readonly handOff?: HandOff;
   /** Whose agent this is. */
   readonly personId: string;
   readonly version: string;

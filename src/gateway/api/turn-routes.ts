@@ -1,11 +1,14 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import {
   conversationSchema,
+  handoffRequestSchema,
+  handoffResponseSchema,
   interruptRequestSchema,
   interruptResponseSchema,
   submitResponseSchema,
   undoResponseSchema,
 } from '../../contracts/api.ts';
+import { Refusal } from '../refusal.ts';
 import { takeBackToAskAgain, turnToRetry, turnToTakeBack } from '../take-back.ts';
 import { findConversation, viewOf } from './conversation-lookup.ts';
 import type { ApiContext } from './deps.ts';
@@ -50,6 +53,17 @@ const resumeRoute = createRoute({
   responses: answers(conversationSchema, 'The conversation.'),
 });
 
+const handoffRoute = createRoute({
+  method: 'post',
+  path: `${one}/handoff`,
+  summary: 'Go on with this conversation on a chat platform',
+  description:
+    "The person's direct chat there is told; what a running turn says goes there. 409 when there is no such chat.",
+  security: bearer,
+  request: { params: conversationParam, body: body(handoffRequestSchema.strict(), true) },
+  responses: answers(handoffResponseSchema, 'Where it goes on.'),
+});
+
 export function turnRoutes(app: OpenAPIHono, context: ApiContext): void {
   const { store } = context;
 
@@ -80,5 +94,11 @@ export function turnRoutes(app: OpenAPIHono, context: ApiContext): void {
     const row = await findConversation(context, c.req.valid('param').idOrName);
     await store.conversations.setCurrent(context.personId, row.id);
     return c.json(await viewOf(context, row), 200);
+  });
+
+  app.openapi(handoffRoute, async (c) => {
+    const conversation = await findConversation(context, c.req.valid('param').idOrName);
+    if (context.handOff === undefined) throw new Refusal('Api.NotSupported', 'No chat platform is set up.');
+    return c.json(await context.handOff({ conversation, ...c.req.valid('json') }), 200);
   });
 }

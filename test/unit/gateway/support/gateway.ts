@@ -1,4 +1,6 @@
+import type { HandOff } from '../../../../src/gateway/commands/hand-off.ts';
 import type { Environments } from '../../../../src/gateway/environments.ts';
+import type { PlatformControl } from '../../../../src/gateway/platform-control.ts';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -36,7 +38,13 @@ export async function openGateway(options: Partial<RelayDeps> & { start?: boolea
 
 /** The same with the HTTP API listening on a free port. */
 export async function openApi(
-  more: { maxBodyBytes?: number; allowedHosts?: readonly string[]; environments?: Partial<Environments> } = {},
+  more: {
+    maxBodyBytes?: number;
+    allowedHosts?: readonly string[];
+    environments?: Partial<Environments>;
+    platforms?: Partial<PlatformControl>;
+    handOff?: HandOff;
+  } = {},
 ) {
   const gateway = await openGateway();
   const tokenFile = join(tempDir(), 'api-token');
@@ -53,6 +61,7 @@ export async function openApi(
     listModels: () => Promise.resolve({ current: 'test:small', models: [{ id: 'test:large', contextTokens: 1000 }] }),
     ...more,
     environments: { ...more.environments } as Environments,
+    platforms: { ...more.platforms } as PlatformControl,
   });
   await api.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(() => api.close());
