@@ -42,7 +42,8 @@ export class TelegramChats {
   private readonly written = new Map<string, Json>();
   private readonly files = new Map<string, TestFile & { readonly path: string }>();
   private readonly presses = new Set<string>();
-  private nextId = 10;
+  // Far from the ids of made-up payloads, which would pass for the same messages.
+  private nextId = 500_000;
 
   said(message: SaidMessage): { messageId: string; update: Json } {
     const { chat, from, edits } = message;
