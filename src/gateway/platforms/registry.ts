@@ -1,9 +1,10 @@
+import { discord } from './discord/descriptor.ts';
 import type { PlatformDescriptor } from './platform.ts';
 import { signal } from './signal/descriptor.ts';
 import { telegram } from './telegram/descriptor.ts';
 
 /** One line for each platform; everything else about it is in its folder. */
-export const platforms: readonly PlatformDescriptor[] = [telegram, signal];
+export const platforms: readonly PlatformDescriptor[] = [telegram, discord, signal];
 
 /** The descriptor of an account (`telegram`, `telegram/work`); undefined when there is no such platform. */
 export function platformOf(accountId: string): PlatformDescriptor | undefined {
