@@ -68,15 +68,15 @@ describe('messages that follow each other closely', () => {
 
   it('are answered even if they never pause', async () => {
     const { inbox, texts, inbound } = await openInbound({ deps: { burstPauseMs: () => 40 } });
-    let isOver = false;
+    const talk = new AbortController();
     const talking = (async () => {
-      for (let index = 0; !isOver && index < 200; index += 1) {
+      for (let index = 0; !talk.signal.aborted && index < 200; index += 1) {
         await inbox.accept(message(String(index)));
         await sleep(10);
       }
     })();
     await vi.waitFor(async () => expect((await texts()).length).toBeGreaterThan(0), soon);
-    isOver = true;
+    talk.abort();
     await talking;
     await inbound.stop();
   });

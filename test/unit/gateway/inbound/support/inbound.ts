@@ -65,9 +65,10 @@ export class ScriptedConnection {
         },
       } as Partial<PlatformConnection['outbound']> as PlatformConnection['outbound'],
       fetchFile: (reference, signal) => {
-        this.fetched.push(String(reference as string));
+        const name = typeof reference === 'string' ? reference : '';
+        this.fetched.push(name);
         if (this.fetch !== null) return this.fetch(reference, signal);
-        const bytes = this.files.get(String(reference as string)) ?? Buffer.alloc(0);
+        const bytes = this.files.get(name) ?? Buffer.alloc(0);
         return Promise.resolve({ stream: Readable.from([bytes]), sizeBytes: bytes.length });
       },
     } as Partial<PlatformConnection> as PlatformConnection;
