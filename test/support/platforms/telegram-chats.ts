@@ -42,6 +42,9 @@ export class TelegramChats {
   private readonly written = new Map<string, Json>();
   private readonly files = new Map<string, TestFile & { readonly path: string }>();
   private readonly presses = new Set<string>();
+  /** Groups that have another id now. */
+  private readonly moved = new Map<string, string>();
+  private photosTaken = true;
   // Far from the ids of made-up payloads, which would pass for the same messages.
   private nextId = 500_000;
 
@@ -92,7 +95,13 @@ export class TelegramChats {
   }
 
   migrated(chat: TestChat, from: TestPerson, to: string): Json {
+    this.chatOf({ ...chat, id: to });
+    this.moved.set(chat.id, to);
     return { message: { ...this.header(this.nextId++, chat, from), migrate_to_chat_id: Number(to) } };
+  }
+
+  refusePhotos(): void {
+    this.photosTaken = false;
   }
 
   seen(chat: TestChat): readonly SeenMessage[] {
@@ -141,6 +150,7 @@ export class TelegramChats {
     const file = fields[upload.field] as Upload | undefined;
     if (file === undefined) throw new ApiError(400, `Bad Request: there is no ${upload.field} in the request`);
     if (file.bytes.length === 0) throw new ApiError(400, 'Bad Request: file must be non-empty');
+    if (method === 'sendPhoto' && !this.photosTaken) throw new ApiError(400, 'Bad Request: PHOTO_INVALID_DIMENSIONS');
     const text = 'caption' in fields ? textOf(fields, 'caption', 1024) : '';
     return this.json(this.show(fields, text, [{ ...file, mediaType: upload.mediaType }]));
   }
@@ -198,6 +208,12 @@ export class TelegramChats {
   }
 
   private chatNamed(fields: Fields): void {
+    const to = this.moved.get(String(fields['chat_id']));
+    if (to !== undefined) {
+      throw new ApiError(400, 'Bad Request: group chat was upgraded to a supergroup chat', {
+        migrate_to_chat_id: Number(to),
+      });
+    }
     if (!this.known.has(String(fields['chat_id']))) throw new ApiError(400, 'Bad Request: chat not found');
   }
 

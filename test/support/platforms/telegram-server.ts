@@ -101,9 +101,19 @@ export class TelegramServer implements PlatformServer {
     return Promise.resolve();
   }
 
-  /** Another receiver polls with this token once. */
-  intrude(): void {
-    this.updates.intrude();
+  /** Another receiver polls with this token so often. */
+  intrude(times: number): void {
+    this.updates.intrude(times);
+  }
+
+  /** From now on no picture is shown as one. */
+  refusePhotos(): void {
+    this.chats.refusePhotos();
+  }
+
+  /** The last asked offset; null before the first one that was given. */
+  askedOffset(): number | null {
+    return this.updates.askedOffset;
   }
 
   messages(chat: TestChat): readonly SeenMessage[] {
@@ -172,7 +182,7 @@ export class TelegramServer implements PlatformServer {
       response.end(JSON.stringify({ ok: true, result }));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      answer(response, error.code, error.message);
+      answer(response, error.code, error.message, error.parameters);
     }
   }
 

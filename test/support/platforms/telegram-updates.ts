@@ -16,7 +16,8 @@ export class TelegramUpdates {
   private last: Queued | null = null;
   private swap: 'next' | Queued | null = null;
   private poller: { end(error: ApiError | null): void; look(): void } | null = null;
-  private intruder = false;
+  private intrusions = 0;
+  askedOffset: number | null = null;
 
   add(update: Readonly<Record<string, unknown>>): void {
     const id = this.nextId++;
@@ -52,8 +53,8 @@ export class TelegramUpdates {
     this.swap = 'next';
   }
 
-  intrude(): void {
-    this.intruder = true;
+  intrude(times: number): void {
+    this.intrusions = times;
     this.poller?.look();
   }
 
@@ -68,6 +69,7 @@ export class TelegramUpdates {
   /** @returns what is there, at the latest when the long poll ends. */
   async poll(fields: Fields, response: ServerResponse): Promise<readonly unknown[]> {
     const offset = Number(fields['offset'] ?? 0);
+    this.askedOffset = fields['offset'] === undefined ? null : offset;
     const allowed = fields['allowed_updates'];
     this.poller?.end(conflict());
     this.queue = this.queue.filter(({ id, loose }) => loose || id >= offset);
@@ -81,8 +83,10 @@ export class TelegramUpdates {
           else reject(error);
         },
         look: () => {
-          if (this.intruder) one.end(conflict());
-          else if (this.queue.length > 0) one.end(null);
+          if (this.intrusions > 0) {
+            this.intrusions -= 1;
+            one.end(conflict());
+          } else if (this.queue.length > 0) one.end(null);
         },
       };
       const timer = setTimeout(() => one.end(null), Number(fields['timeout'] ?? 0) * 1_000);
@@ -90,8 +94,6 @@ export class TelegramUpdates {
       response.once('close', () => one.end(null));
       this.poller = one;
       one.look();
-    }).finally(() => {
-      this.intruder = false;
     });
     if (response.destroyed) return [];
     const batch = this.queue.slice(0, Number(fields['limit'] ?? 100));

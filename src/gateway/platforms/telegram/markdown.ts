@@ -18,15 +18,25 @@ export function writeMarkdown(written: Written, leftOut: readonly Entity[]): str
     starts.set(start, (starts.get(start) ?? '') + open);
     ends.set(end, close + (ends.get(end) ?? ''));
   }
+  const gaps = leftOut.map((entity) => gapFor(entity, text));
   let result = '';
   let at = 0;
-  const places = [...new Set([...starts.keys(), ...ends.keys(), ...leftOut.flatMap(({ start, end }) => [start, end])])];
-  for (const place of [...places.sort((one, other) => one - other), text.length]) {
-    if (!leftOut.some(({ start, end }) => at >= start && at < end)) result += text.slice(at, place);
+  const marks = [...starts.keys(), ...ends.keys(), ...gaps.flatMap(({ start, end }) => [start, end]), text.length];
+  for (const place of [...new Set(marks)].sort((one, other) => one - other)) {
+    if (!gaps.some(({ start, end }) => at >= start && at < end)) result += text.slice(at, place);
     result += (ends.get(place) ?? '') + (starts.get(place) ?? '');
     at = place;
   }
-  return leftOut.length === 0 ? result : tidy(result);
+  if (gaps.length === 0) return result;
+  // A comma or colon that followed the mention at the beginning goes with it.
+  return (gaps.some(({ atStart }) => atStart) ? result.replace(/^[\s,:]+/, '') : result).trimEnd();
+}
+
+/** A part that is left out, with the blanks that would otherwise stand twice. */
+function gapFor({ start, end }: Entity, text: string) {
+  const before = text.slice(0, start);
+  const blanks = /(^|\s)$/.test(before) ? (/^[ \t]*/.exec(text.slice(end))?.[0].length ?? 0) : 0;
+  return { start, end: end + blanks, atStart: before.trim() === '' };
 }
 
 function markedUp(entity: Entity, text: string) {
@@ -41,12 +51,4 @@ function markedUp(entity: Entity, text: string) {
     return { ...place, open: '> ', close: '' };
   const sign = signs[entity.type] ?? '';
   return { ...place, open: sign, close: sign };
-}
-
-/** After a mention was taken out: its blanks, and the comma or colon that followed it at the beginning. */
-function tidy(text: string): string {
-  return text
-    .replace(/^[\s,:]+/, '')
-    .replaceAll(/ {2,}/g, ' ')
-    .trimEnd();
 }
