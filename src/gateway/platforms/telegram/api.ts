@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { Api } from 'grammy';
-import { portErrorOf, type Effect } from './errors.ts';
+import { notConnected, portErrorOf, type Effect } from './errors.ts';
 
 type CallSignal = Parameters<Api['getMe']>[0];
 
@@ -21,10 +21,11 @@ const usualLimitMs = 30_000;
 // kept for long.
 const idleMs = 10_000;
 
-export function createTelegramApi(token: string, root: string): TelegramApi {
+const usualConnectMs = 10_000;
+
+export function createTelegramApi(token: string, root: string, connectMs = usualConnectMs): TelegramApi {
   const apiRoot = root.replace(/\/+$/, '');
-  const Agent = apiRoot.startsWith('https:') ? HttpsAgent : HttpAgent;
-  const agent = new Agent({ keepAlive: true, timeout: idleMs });
+  const agent = agentFor(apiRoot.startsWith('https:'), connectMs);
   // The library's own limit must never be the first one: it does not tell whether the request went out.
   const api = new Api(token, { apiRoot, timeoutSeconds: 600, sensitiveLogs: false, baseFetchConfig: { agent } });
   return {
@@ -46,4 +47,23 @@ export function createTelegramApi(token: string, root: string): TelegramApi {
     fileUrl: (path) => `${apiRoot}/file/bot${token}/${encodeURI(path)}`,
     close: () => agent.destroy(),
   };
+}
+
+/** Gives up on a connection that is not made in time, and says that nothing went out over it. */
+function agentFor(secure: boolean, connectMs: number): HttpAgent {
+  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: idleMs });
+  const connect = agent.createConnection.bind(agent);
+  agent.createConnection = (options, callback) => {
+    const socket = connect(options, callback);
+    if (socket === null || socket === undefined) return socket;
+    const late = setTimeout(() => socket.destroy(new NotConnected('no connection in time')), connectMs);
+    const made = (): void => clearTimeout(late);
+    socket.once(secure ? 'secureConnect' : 'connect', made).once('close', made);
+    return socket;
+  };
+  return agent;
+}
+
+class NotConnected extends Error {
+  readonly code = notConnected;
 }

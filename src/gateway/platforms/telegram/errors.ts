@@ -40,6 +40,11 @@ function refused(error: GrammyError, effect: Effect): PortError {
     method,
     ...(parameters.migrate_to_chat_id === undefined ? {} : { movedTo: String(parameters.migrate_to_chat_id) }),
   };
+  // Something else than the Bot API answers under its address.
+  if (!Number.isInteger(status)) {
+    const code = effect === 'once' ? 'Platform.Ambiguous' : 'Platform.Unavailable';
+    return new PortError(code, 'Telegram gave an answer that says nothing', { details: { method } });
+  }
   const said = `Telegram says: ${description}`;
   if (status === 401 || status === 404) {
     return new PortError(
@@ -65,7 +70,11 @@ function refused(error: GrammyError, effect: Effect): PortError {
   return new PortError('Platform.MessageRejected', said, { details });
 }
 
+/** Code of a connection that was given up before it was made. */
+export const notConnected = 'NOT_CONNECTED';
+
 const unreached = new Set([
+  notConnected,
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',

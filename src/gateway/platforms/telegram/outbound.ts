@@ -10,6 +10,7 @@ import type {
 } from '../platform.ts';
 import type { TelegramApi } from './api.ts';
 import { movedTo, saysThat } from './errors.ts';
+import { fieldsOf, idOf } from './fields.ts';
 import { uploadsOf } from './upload.ts';
 
 const commandName = /^[a-z0-9_]{1,32}$/;
@@ -43,7 +44,7 @@ export function createTelegramOutbound(api: TelegramApi, log: PlatformLog): Plat
             limit,
           ),
         );
-        return { messageId: String(sent.message_id) };
+        return shown(sent);
       }),
 
     sendFile: (to, file, options) => inChat(to, (chat) => sendFile(api, { ...to, chat }, file, options)),
@@ -95,6 +96,13 @@ export function createTelegramOutbound(api: TelegramApi, log: PlatformLog): Plat
   };
 }
 
+/** The id is what edits and answers need; without it the message is there and cannot be named. */
+function shown(sent: unknown): { readonly messageId: string } {
+  const messageId = idOf(fieldsOf(sent)?.['message_id']);
+  if (messageId !== null) return { messageId };
+  throw new PortError('Platform.Ambiguous', 'Telegram took a message and did not say which it became');
+}
+
 /** As what its kind asks for; as a plain document where the platform cannot show it so, which it says beforehand. */
 async function sendFile(api: TelegramApi, to: PlatformAddress, file: OutboundFile, options: SendOptions) {
   const send = uploadsOf(to, file, { ...placeOf(to), ...caption(file) });
@@ -130,7 +138,7 @@ async function upload(
     const sent = await api.call({ effect: 'once', signal, limitMs }, (bot: Api, limit) =>
       send(bot, new InputFile(parts(), quoted(file.name)), limit),
     );
-    return { messageId: String(sent.message_id) };
+    return shown(sent);
   } catch (error) {
     // Half a form is no message.
     if (broken === null) throw error;

@@ -15,6 +15,7 @@ const longPollSeconds = 30;
 const pollLimitMs = (longPollSeconds + 10) * 1_000;
 const firstPauseMs = 100;
 const longestPauseMs = 15_000;
+const shortestLookMs = 500;
 /** After a week without updates the platform goes on from any number; an old offset would then hide new updates. */
 const offsetHoldsMs = 6 * 24 * 3_600_000;
 const wanted = ['message', 'edited_message', 'callback_query', 'my_chat_member'] as const;
@@ -77,13 +78,20 @@ async function begin(api: TelegramApi, signal: AbortSignal): Promise<Me> {
 }
 
 async function look(api: TelegramApi, offset: number | undefined, seconds: number, signal: AbortSignal) {
+  const asked = Date.now();
   const updates: unknown = await api.call({ effect: 'repeatable', signal, limitMs: pollLimitMs }, (bot, limit) =>
     bot.getUpdates(
       { timeout: seconds, limit: 100, allowed_updates: wanted, ...(offset === undefined ? {} : { offset }) },
       limit,
     ),
   );
-  return Array.isArray(updates) ? (updates as readonly unknown[]) : [];
+  if (!Array.isArray(updates)) throw new PortError('Platform.Unavailable', 'Telegram gave an answer that says nothing');
+  // Not every server that speaks this protocol waits, and what has no id is never acknowledged: neither may spin.
+  if (updates.every((update) => idOf(update) === null)) {
+    const restMs = seconds === 0 ? 0 : shortestLookMs - (Date.now() - asked);
+    await sleep(Math.max(0, restMs), undefined, { signal }).catch(() => undefined);
+  }
+  return updates as readonly unknown[];
 }
 
 /** One after another within a chat, all chats at once. Rejects when one was not accepted, after all have been tried. */
