@@ -2,7 +2,7 @@ import { basename } from 'node:path/posix';
 import { z } from 'zod';
 import { defineTool, type ToolContext, type ToolPlan, type ToolResult } from './define-tool.ts';
 import { resolveFor } from './file-access.ts';
-import { mediaTypeOf } from './media-type.ts';
+import { mediaTypeOf } from '../lib/media-type.ts';
 import { judgeOf, policyOf, surroundingsOf } from './policy.ts';
 import { formatBytes, oneLine } from './text.ts';
 
