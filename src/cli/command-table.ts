@@ -14,6 +14,7 @@ export interface CommandEntry {
 
 export const commandTable: Readonly<Record<string, CommandEntry>> = {
   chat: { group: 'Talk', summary: 'talk with the agent (the default)', load: () => import('./commands/chat.ts') },
+  send: { group: 'Talk', summary: 'a message to a chat, without the agent', load: () => import('./commands/send.ts') },
   approvals: {
     group: 'Talk',
     summary: 'decide what waits for you: list, approve, deny, answer',
@@ -34,6 +35,11 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
     group: 'Look',
     summary: 'where commands run: list, status, wake, hibernate, shell, reset, copy',
     load: () => import('./commands/backend.ts'),
+  },
+  gateway: {
+    group: 'Service',
+    summary: 'chat platforms: setup, platforms, start, stop, pairing, outbox',
+    load: () => import('./commands/gateway.ts'),
   },
   up: { group: 'Service', summary: 'start the service', load: () => import('./commands/up.ts') },
   down: { group: 'Service', summary: 'stop it', load: () => import('./commands/down.ts') },

@@ -10,6 +10,7 @@ export const accountSchema = z.object({
   name: z.string().nullable().describe('What the platform calls the agent.'),
   lastEventAt: z.string().nullable(),
   lastError: z.string().nullable(),
+  shown: z.string().nullable().describe('What the person who sets it up must see now, as a QR code.'),
   waiting: z.number().describe('Messages that wait to be sent.'),
   ambiguous: z.number().describe('Messages of which nobody knows whether they arrived.'),
 });

@@ -42,6 +42,8 @@ export interface AccountReport {
   readonly name: string | null;
   readonly lastEventAt: string | null;
   readonly lastError: string | null;
+  /** What the person who sets it up must see now: a QR code as text. */
+  readonly shown: string | null;
   /** Messages that wait to be sent, and sends whose fate is unknown. */
   readonly waiting: number;
   readonly ambiguous: number;

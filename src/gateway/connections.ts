@@ -1,6 +1,6 @@
 import type { AccountReport, Accounts, ConfiguredAccount, OpenAccount } from './accounts.ts';
-import { KeptConnection, type ConnectionTimes } from './kept-connection.ts';
-import type { PlatformInbox, PlatformLog } from './platforms/platform.ts';
+import { KeptConnection, type ConnectionTimes, type ShownCommands } from './kept-connection.ts';
+import type { PlatformInbox, PlatformLog, WebhookRequest, WebhookResponse } from './platforms/platform.ts';
 
 export interface ConnectionsDeps {
   /** The enabled accounts; asked again and again, so that a change takes effect without a restart. */
@@ -8,6 +8,10 @@ export interface ConnectionsDeps {
   inbox(accountId: string): PlatformInbox;
   /** What waits in the outbox for an account. */
   backlog(accountId: string): { readonly waiting: number; readonly ambiguous: number };
+  /** Shown in the platform's own menu, where it has one. */
+  readonly commands?: ShownCommands;
+  /** What waits for better times can be tried now. */
+  onConnected?(accountId: string): void;
   readonly log: PlatformLog;
   readonly times?: Partial<ConnectionTimes> & { readonly lookMs?: number };
 }
@@ -17,6 +21,8 @@ export interface Connections extends Accounts {
   start(): void;
   /** Looks at the configuration now; resolves when what was taken out has been closed. */
   refresh(): Promise<void>;
+  /** A platform calls. Null: there is no such account, or nobody calls it. */
+  webhook(accountId: string, request: WebhookRequest): Promise<WebhookResponse | null>;
   /** Ends all connections. Idempotent. */
   stop(): Promise<void>;
 }
@@ -61,6 +67,7 @@ export function createConnections(deps: ConnectionsDeps): Connections {
       await Promise.all([...kept.values()].map((one) => one.stop()));
       kept.clear();
     },
+    webhook: (accountId, request) => kept.get(accountId)?.webhook(request) ?? Promise.resolve(null),
     get: (accountId): OpenAccount | undefined => kept.get(accountId)?.open(),
     list: (): readonly AccountReport[] => [...kept].map(([id, one]) => ({ ...one.report(), ...deps.backlog(id) })),
   };

@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PortError } from '../lib/port-error.ts';
 import type { AccountReport, ConfiguredAccount, OpenAccount } from './accounts.ts';
-import type { ConnectionState, PlatformConnection, PlatformInbox, PlatformLog } from './platforms/platform.ts';
+import type {
+  ConnectionState,
+  PlatformConnection,
+  PlatformInbox,
+  PlatformLog,
+  PlatformOutbound,
+  WebhookRequest,
+  WebhookResponse,
+} from './platforms/platform.ts';
 
 export interface ConnectionTimes {
   /** First and longest pause before a connection that ended is made again. */
@@ -23,9 +31,13 @@ const usual: ConnectionTimes = {
   probeMs: 10_000,
 };
 
+export type ShownCommands = Parameters<NonNullable<PlatformOutbound['registerCommands']>>[0];
+
 interface KeptOptions {
   readonly inbox: PlatformInbox;
   readonly fingerprint: string;
+  readonly commands?: ShownCommands;
+  onConnected?(accountId: string): void;
   readonly log: PlatformLog;
   readonly times?: Partial<ConnectionTimes>;
 }
@@ -44,6 +56,8 @@ export class KeptConnection {
   private name: string | null = null;
   private lastEventAt: string | null = null;
   private lastError: string | null = null;
+  private shown: string | null = null;
+  private hasCommands = false;
 
   constructor(account: ConfiguredAccount, options: KeptOptions) {
     this.account = account;
@@ -69,8 +83,23 @@ export class KeptConnection {
   }
 
   report(): Omit<AccountReport, 'waiting' | 'ambiguous'> {
-    const { state, detail, name, lastEventAt, lastError } = this;
-    return { id: this.account.id, platform: this.account.descriptor.id, state, detail, name, lastEventAt, lastError };
+    const { state, detail, name, lastEventAt, lastError, shown } = this;
+    return {
+      id: this.account.id,
+      platform: this.account.descriptor.id,
+      state,
+      detail,
+      name,
+      lastEventAt,
+      lastError,
+      shown,
+    };
+  }
+
+  /** A platform's call; null where this one calls nobody. While the account is being connected it must come again. */
+  async webhook(request: WebhookRequest): Promise<WebhookResponse | null> {
+    if (this.connection === null) return { status: 503, headers: { 'retry-after': '5' } };
+    return (await this.connection.webhook?.(request, this.watchedInbox())) ?? null;
   }
 
   private async keep(): Promise<void> {
@@ -159,6 +188,10 @@ export class KeptConnection {
         this.say(state, detail);
         inbox.state(state, detail);
       },
+      show: (text) => {
+        this.shown = text;
+        inbox.show(text);
+      },
     };
   }
 
@@ -167,10 +200,26 @@ export class KeptConnection {
     if (state === this.state && detail === this.detail) return;
     this.state = state;
     this.detail = detail;
+    if (state === 'connected') this.shown = null;
     const fields = { account: this.account.id, state, detail };
     if (state === 'failed') this.options.log.warn(fields, 'platform connection');
     else this.options.log.info(fields, 'platform connection');
-    if (state === 'connected' && this.name === null) void this.learnName();
+    if (state !== 'connected') return;
+    this.options.onConnected?.(this.account.id);
+    if (this.name === null) void this.learnName();
+    if (!this.hasCommands) void this.showCommands();
+  }
+
+  /** Without them in its menu the platform's people type them; that is no reason to end the connection. */
+  private async showCommands(): Promise<void> {
+    const { commands = [], log } = this.options;
+    this.hasCommands = true;
+    try {
+      await this.connection?.outbound.registerCommands?.(commands);
+    } catch (error) {
+      this.hasCommands = false;
+      log.warn({ account: this.account.id, error: wordsOf(error) }, 'commands are not in the menu yet');
+    }
   }
 
   private async learnName(): Promise<void> {

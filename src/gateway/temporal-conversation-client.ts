@@ -76,7 +76,9 @@ export function createTemporalConversationClient(options: ConversationClientOpti
             workflowTaskTimeout: workflowTaskTimeoutMs,
             staticSummary: start?.title ?? envelope.preview,
             memo: { person: start?.personId ?? options.personId, platform: envelope.platform },
-            ...(searchAttributes ? { typedSearchAttributes: attributesOf(start?.personId ?? options.personId, envelope) } : {}),
+            ...(searchAttributes
+              ? { typedSearchAttributes: attributesOf(start?.personId ?? options.personId, envelope) }
+              : {}),
           }),
         );
       }),

@@ -14,8 +14,10 @@ import { parseArguments } from './parse-arguments.ts';
 import { process } from './process.ts';
 import { readFile } from './read-file.ts';
 import { runCommand } from './run-command.ts';
+import { saveAttachment } from './save-attachment.ts';
 import { searchConversations } from './search-conversations.ts';
 import { searchFiles } from './search-files.ts';
+import { sendFile } from './send-file.ts';
 import { todo } from './todo.ts';
 import { webFetch } from './web-fetch.ts';
 import { writeFile } from './write-file.ts';
@@ -35,6 +37,8 @@ export const tools: readonly Tool[] = [
   memory,
   searchConversations,
   loadConversation,
+  sendFile,
+  saveAttachment,
 ];
 
 /** A call that may run: parsed, checked and judged; or what the model reads instead. */

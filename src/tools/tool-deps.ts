@@ -8,7 +8,7 @@ export interface ToolDeps {
   readonly rules: AllowRuleReader;
   /** Removes secrets from text that leaves the tool. */
   readonly redact: (text: string) => string;
-  /** Absent where no chat platform is configured; `send_file` is then not among the tools. */
+  /** Absent where there are no chat platforms at all. */
   readonly outbound?: FileOutbound;
 }
 

@@ -1,23 +1,15 @@
-import type { ConversationSettings } from '../contracts/conversation.ts';
-import { createApi, type Api } from '../gateway/api/server.ts';
-import { createRelay } from '../gateway/relay.ts';
-import { createSubmit } from '../gateway/submit.ts';
 import type { EnvironmentClient } from '../gateway/environment-client.ts';
-import { createTemporalConversationClient } from '../gateway/temporal-conversation-client.ts';
 import { createTemporalEnvironmentClient } from '../gateway/temporal-environment-client.ts';
 import { createForwardingBus } from '../stream/http-bus.ts';
 import { createMemoryBus } from '../stream/memory-bus.ts';
 import type { StreamBus } from '../stream/bus.ts';
 import { composeActivities } from './compose/activities.ts';
-import { createModels, type Models } from './compose/models.ts';
-import { promptSize } from './compose/prompt-size.ts';
-import { createBackends, type Backends } from './compose/backends.ts';
-import { createEnvironments } from './compose/environments.ts';
+import { createGateway, type Gateway } from './compose/gateway.ts';
+import { createModels } from './compose/models.ts';
+import { createBackends } from './compose/backends.ts';
 import { createTerminals, type Terminals } from './compose/terminal.ts';
 import type { Core } from './core.ts';
-import { listenSomewhere } from './listen.ts';
 import { removeRunFile, writeRunFile } from './run-file.ts';
-import { readStatus } from './status.ts';
 import { connectTemporal, type TemporalLink } from './temporal-link.ts';
 import { version } from './version.ts';
 import { startWorkerPart, type WorkerPart } from './worker-part.ts';
@@ -28,9 +20,6 @@ export type Role = (typeof roles)[number];
 export function isRole(value: string): value is Role {
   return (roles as readonly string[]).includes(value);
 }
-
-/** The owner of this installation; further people come with the chat platforms. */
-export const ownerId = 'owner';
 
 export interface Service {
   start(): Promise<void>;
@@ -63,7 +52,8 @@ export function createService(core: Core, role: Role): Service {
       const link = connect();
       link.catch((error: unknown) => core.log.debug({ error: String(error) }, 'stopped before temporal was reached'));
       if (role !== 'worker') {
-        gateway = createGateway(core, { bus: bus.bus, models, backends, linked });
+        const environments = createEnvironmentClient(core, linked);
+        gateway = createGateway(core, { bus: bus.bus, models, backends, environments, linked });
         await gateway.start();
         writeRunFile(run.gateway, { pid: process.pid });
       }
@@ -93,79 +83,6 @@ export function createService(core: Core, role: Role): Service {
       const mine = role === 'worker' ? [run.worker] : [run.gateway, run.api];
       for (const file of role === 'all' ? [...mine, run.worker] : mine) removeRunFile(file);
     },
-  };
-}
-
-interface Gateway {
-  start(): Promise<void>;
-  nudge(): void;
-  stop(): Promise<void>;
-}
-
-/** Everything that takes messages in: the relay and the HTTP API. */
-function createGateway(
-  core: Core,
-  parts: {
-    readonly bus: StreamBus;
-    readonly models: Models;
-    readonly backends: Backends;
-    readonly linked: { readonly link: TemporalLink | null };
-  },
-): Gateway {
-  const { store, log, redact, source } = core;
-  const client = createTemporalConversationClient({
-    access: () => parts.linked.link,
-    taskQueue: source.current().temporal.taskQueue,
-    personId: ownerId,
-    settings: () => conversationSettings(core),
-    describeModel: () => ({ model: parts.models.gateway.describe(null).label }),
-  });
-  const relay = createRelay({ store, client, log, redact, intervalMs: 2_000 });
-  const submit = createSubmit({ store, relay, bus: parts.bus, personId: ownerId, log });
-  const api: Api = createApi({
-    store,
-    bus: parts.bus,
-    client,
-    submit,
-    relay,
-    environments: createEnvironments({
-      core,
-      store,
-      client: createEnvironmentClient(core, parts.linked),
-      backends: parts.backends,
-      personId: ownerId,
-    }),
-    personId: ownerId,
-    version,
-    tokenFile: core.paths.apiTokenFile,
-    allowedHosts: source.current().api.allowedHosts,
-    defaultBusyMode: () => source.current().conversation.busyMode,
-    status: () => readStatus(core, { api: api.url(), models: parts.models, link: parts.linked.link }),
-    promptSize: () => Promise.resolve(promptSize(source.current().agent)),
-    listModels: () => parts.models.list(),
-    log,
-  });
-  return {
-    start: async () => {
-      relay.start();
-      await listenSomewhere(api, core.source.current().api, log);
-      writeRunFile(core.paths.run.api, { url: api.url() });
-    },
-    nudge: () => relay.nudge(),
-    stop: async () => {
-      await api.close();
-      await relay.stop();
-    },
-  };
-}
-
-function conversationSettings(core: Core): Omit<ConversationSettings, 'searchAttributes'> {
-  const { conversation, temporal } = core.source.current();
-  return {
-    busyMode: conversation.busyMode,
-    idleCompleteMs: conversation.idleCompleteMinutes * 60_000,
-    heartbeatTimeoutMs: temporal.heartbeatTimeoutMs,
-    continueAsNewAfterEvents: conversation.continueAsNewAfterEvents,
   };
 }
 

@@ -28,6 +28,7 @@ import type {
   Lease,
   LeaseRequest,
 } from '../../contracts/api-environments.ts';
+import type { AccountView, OutboxView, PairingView, SendRequest, SendResponse } from '../../contracts/api-gateway.ts';
 import type { Repeat, ServiceLink } from './link.ts';
 import type { Call } from './exchange.ts';
 
@@ -168,6 +169,37 @@ export class HermesClient {
 
   copyEnvironment(body: CopyRequest): Promise<CopyResponse> {
     return this.call('POST', '/api/environments/copy', { body, silenceMs: longChangeMs });
+  }
+
+  platformAccounts(): Promise<{ running: boolean; accounts: AccountView[] }> {
+    return this.call('GET', '/api/gateway/accounts');
+  }
+
+  async pairings(): Promise<readonly PairingView[]> {
+    return (await this.call<{ pairings: PairingView[] }>('GET', '/api/gateway/pairings')).pairings;
+  }
+
+  /** Never repeated by itself: a wrong code counts. */
+  approvePairing(body: { code: string; me: boolean; admin: boolean }): Promise<PairingView> {
+    return this.call('POST', '/api/gateway/pairings/approve', { body }, 'never');
+  }
+
+  async revokePairing(account: string, userId: string): Promise<boolean> {
+    const body = { account, userId };
+    return (await this.call<{ revoked: boolean }>('POST', '/api/gateway/pairings/revoke', { body })).revoked;
+  }
+
+  async outbox(): Promise<readonly OutboxView[]> {
+    return (await this.call<{ messages: OutboxView[] }>('GET', '/api/gateway/outbox')).messages;
+  }
+
+  async changeOutbox(id: string, what: 'retry' | 'drop'): Promise<void> {
+    await this.call('POST', '/api/gateway/outbox', { body: { id, what } });
+  }
+
+  /** Repeated with the same key until answered, which sends it once. */
+  send(body: SendRequest): Promise<SendResponse> {
+    return this.call('POST', '/api/gateway/send', { body, silenceMs: body.waitMs + 30_000 });
   }
 
   close(): void {

@@ -10,6 +10,7 @@ import { environmentRoutes } from './environment-routes.ts';
 import { exportRoutes } from './export-routes.ts';
 import { bodyGuard, hostGuard, tokenGuard } from './guard.ts';
 import { messageRoutes } from './message-routes.ts';
+import { platformRoutes, sendPath, webhookRoute } from './platform-routes.ts';
 import { systemRoutes } from './system-routes.ts';
 import { turnRoutes } from './turn-routes.ts';
 import { openAiErrorOf } from './v1/openai-errors.ts';
@@ -17,6 +18,9 @@ import { v1Routes } from './v1/routes.ts';
 
 /** Room for the longest message, every character of it escaped. */
 const defaultMaxBodyBytes = 8 * 1024 * 1024;
+
+/** Files come in base64 within the body. */
+const maxSendBytes = 72 * 1024 * 1024;
 
 /** All routes behind their guards; everything thrown below becomes an answer here. */
 export function createApp(context: ApiContext, token: string): OpenAPIHono {
@@ -29,9 +33,13 @@ export function createApp(context: ApiContext, token: string): OpenAPIHono {
   app.notFound((c) =>
     answerThrown(context, c, new Refusal('Api.NotFound', `There is no ${c.req.method} ${c.req.path}.`)),
   );
+  // Platforms call under any name, without our token, and sign what they send.
+  webhookRoute(app, context);
   app.use(hostGuard(context.allowedHosts));
   for (const path of ['/api/*', '/v1/*', '/internal/*']) app.use(path, tokenGuard(token));
-  app.use(bodyGuard(context.maxBodyBytes ?? defaultMaxBodyBytes));
+  app.use(sendPath, bodyGuard(maxSendBytes));
+  const guard = bodyGuard(context.maxBodyBytes ?? defaultMaxBodyBytes);
+  app.use((c, next) => (c.req.path === sendPath ? next() : guard(c, next)));
 
   messageRoutes(app, context);
   conversationRoutes(app, context);
@@ -39,6 +47,7 @@ export function createApp(context: ApiContext, token: string): OpenAPIHono {
   exportRoutes(app, context);
   approvalRoutes(app, context);
   environmentRoutes(app, context);
+  platformRoutes(app, context);
   systemRoutes(app, context);
   v1Routes(app, context);
   describe(app, context);

@@ -6,6 +6,7 @@ import type { StreamBus } from '../../stream/bus.ts';
 import type { HandOff } from '../commands/hand-off.ts';
 import type { ConversationClient } from '../conversation-client.ts';
 import type { Environments } from '../environments.ts';
+import type { PlatformControl } from '../platform-control.ts';
 import type { Relay } from '../relay.ts';
 import type { Submit } from '../submit.ts';
 
@@ -17,6 +18,7 @@ export interface ApiDeps {
   readonly submit: Submit;
   readonly relay: Relay;
   readonly environments: Environments;
+  readonly platforms: PlatformControl;
   /** Absent where there are no chat platforms. */
   readonly handOff?: HandOff;
   /** Whose agent this is. */

@@ -48,17 +48,17 @@ export function bodyGuard(maxBytes: number): MiddlewareHandler {
     }
     if (Number(length ?? 0) > maxBytes) throw tooLarge();
     if (inPieces) {
-      const text = await readUpTo(c.req.raw.body, maxBytes);
-      if (text === null) throw tooLarge();
+      const bytes = await readUpTo(c.req.raw.body, maxBytes);
+      if (bytes === null) throw tooLarge();
       // Where hono looks before it reads the body itself; it keeps promises there.
-      Object.assign(c.req.bodyCache, { text: Promise.resolve(text) });
+      Object.assign(c.req.bodyCache, { text: Promise.resolve(bytes.toString('utf8')) });
     }
     return next();
   };
 }
 
 /** @returns null when there is more than that. */
-async function readUpTo(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string | null> {
+export async function readUpTo(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Buffer | null> {
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
   const reader = body?.getReader();
@@ -67,5 +67,5 @@ async function readUpTo(body: ReadableStream<Uint8Array> | null, maxBytes: numbe
     if (sizeBytes > maxBytes) return null;
     pieces.push(piece.value);
   }
-  return Buffer.concat(pieces).toString('utf8');
+  return Buffer.concat(pieces);
 }

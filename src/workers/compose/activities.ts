@@ -2,6 +2,8 @@ import type { ActivityDeps, AgentSettings } from '../../activities/deps.ts';
 import type { StreamBus } from '../../stream/bus.ts';
 import type { ToolDeps } from '../../tools/tool-deps.ts';
 import { expandHome } from '../../config/home.ts';
+import { configuredAccounts } from '../../gateway/configured-accounts.ts';
+import { createFileOutbound } from '../../gateway/outbound/file-outbound.ts';
 import { platformOf } from '../../gateway/platforms/registry.ts';
 import type { Core } from '../core.ts';
 import type { Backends } from './backends.ts';
@@ -21,12 +23,18 @@ export function composeActivities(
   },
 ): ActivityDeps {
   const { store, redact, log } = core;
+  const outbound = createFileOutbound({
+    store,
+    bus: parts.bus,
+    capabilitiesOf: (id) =>
+      configuredAccounts(core.source.current()).find((one) => one.id === id)?.descriptor.capabilities,
+  });
   return {
     store,
     bus: parts.bus,
     models: parts.models.gateway,
     tools: createToolRegistry(),
-    toolDeps: () => toolDeps(core),
+    toolDeps: () => ({ ...toolDeps(core), outbound }),
     terminals: parts.terminals,
     backendOf: (id) => parts.backends.of(id),
     settings: () => agentSettings(core),

@@ -13,6 +13,7 @@ class ScriptedPlatform {
   /** How `run` ends; null: with its signal. */
   failure: unknown = null;
   inbox: PlatformInbox | null = null;
+  readonly menu: string[] = [];
 
   account(id: string, token = 'one'): ConfiguredAccount {
     const descriptor = { id: 'scripted', open: () => Promise.resolve(this.open()) } as unknown as PlatformDescriptor;
@@ -29,6 +30,13 @@ class ScriptedPlatform {
         inbox.state('connected');
         await sleep(1_000_000, undefined, { signal }).catch(() => undefined);
       },
+      outbound: {
+        registerCommands: (commands: readonly { readonly name: string }[]) => {
+          this.menu.push(...commands.map(({ name }) => name));
+          return Promise.resolve();
+        },
+      },
+      webhook: ({ body }: { body: Buffer }) => Promise.resolve({ status: 200, body: `got ${body.toString()}` }),
       probe: () => (this.answersProbes ? Promise.resolve() : new Promise(() => undefined)),
       identify: () => Promise.resolve({ id: '1', name: 'agent' }),
       close: () => {
@@ -46,6 +54,7 @@ function connect(accounts: () => readonly ConfiguredAccount[]) {
     inbox: () =>
       ({ accept: () => Promise.resolve(), state: () => undefined, load: nothing }) as unknown as PlatformInbox,
     backlog: () => ({ waiting: 0, ambiguous: 0 }),
+    commands: [{ name: 'new', args: '', help: 'begin anew' }],
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
     times: { firstPauseMs: 5, longestPauseMs: 20, hopelessPauseMs: 10_000, silenceMs: 30, probeMs: 20, lookMs: 10 },
   });
@@ -112,3 +121,29 @@ it('a changed setting makes a new connection, a disabled account is closed', asy
   await until(() => platform.closed === 2);
   expect(connections.list()).toEqual([]);
 });
+
+it('shows the commands in the menu, once for each account', async () => {
+  const platform = new ScriptedPlatform();
+  const connections = connect(() => [platform.account('one')]);
+  await until(() => connections.list()[0]?.state === 'connected');
+  platform.inbox?.state('waiting', 'reconnecting');
+  platform.inbox?.state('connected');
+  expect(platform.menu).toEqual(['new']);
+});
+
+it('hands a call of a platform to its account, asks to come again while there is no connection, knows no others', async () => {
+  const platform = new ScriptedPlatform();
+  const connections = connect(() => [platform.account('one')]);
+  const call = { method: 'POST', path: '/', query: {}, headers: {}, body: Buffer.from('hello') };
+  await until(() => connections.list()[0]?.state === 'connected');
+  expect(await connections.webhook('one', call)).toEqual({ status: 200, body: 'got hello' });
+  expect(await connections.webhook('two', call)).toBeNull();
+  const failing = connect(() => [{ ...platform.account('three'), descriptor: neverOpens }]);
+  await until(() => failing.list().length === 1);
+  expect(await failing.webhook('three', call)).toMatchObject({ status: 503 });
+});
+
+const neverOpens = {
+  id: 'scripted',
+  open: () => Promise.reject(new PortError('Platform.Unavailable', 'not now')),
+} as unknown as PlatformDescriptor;
