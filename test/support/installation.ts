@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Answer, SubmitRequest, SubmitResponse } from '../../src/contracts/api.ts';
+import { stringify } from 'yaml';
 import { startModelServer, type ModelServer } from './model-server.ts';
 import { startTestTemporal, type TestTemporal } from './temporal-server.ts';
 
@@ -17,6 +18,9 @@ export interface InstallationOptions {
   /** Variables on top of the defaults, e.g. `HERMES_AGENT_MAX_STEPS_PER_TURN`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly temporal?: Parameters<typeof startTestTemporal>[0];
+  /** What stands in config.yaml and secrets.yaml. */
+  readonly config?: object;
+  readonly secrets?: object;
 }
 
 /**
@@ -60,6 +64,8 @@ export class Installation {
       join(home, 'run', 'temporal.json'),
       JSON.stringify({ address: temporal.address, uiUrl: temporal.uiUrl, pid: temporal.pid }),
     );
+    writeFileSync(join(home, 'config.yaml'), stringify(options.config ?? {}));
+    writeFileSync(join(home, 'secrets.yaml'), stringify(options.secrets ?? {}), { mode: 0o600 });
     return new Installation(
       home,
       { model, temporal },
