@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PlatformEvent } from '../../../src/gateway/platforms/platform.ts';
-import { itIf } from '../backends/fact-if.ts';
+import { describeIf, itIf } from '../backends/fact-if.ts';
 import { addressOf, until } from './bench.ts';
 import type { Subject } from './conformance.ts';
 
@@ -78,7 +78,7 @@ export function receiveFacts(subject: Subject): void {
     });
   });
 
-  describe('groups and threads', () => {
+  describeIf(subject.has('groups') || (capabilities.threads && cast.thread !== undefined))('groups and threads', () => {
     itIf(subject.has('groups'))('a mention addresses the agent and is no part of the text', async () => {
       await bench().server.says({ chat: cast.group, from: cast.anna, text: 'what time is it?', mention: true });
       const event = await bench().message('what time is it?');

@@ -1,6 +1,6 @@
-import { buffer } from 'node:stream/consumers';
 import { PortError } from '../../../lib/port-error.ts';
 import { signalStyles } from '../../format/signal-styles.ts';
+import { fileBytes } from '../file-bytes.ts';
 import { fields, whole } from '../json-fields.ts';
 import type { OutboundFile, OutboundText, PlatformAddress, PlatformOutbound, SendOptions } from '../platform.ts';
 import type { SignalDaemon } from './daemon.ts';
@@ -81,23 +81,9 @@ function timestampOf(id: string): number | null {
   return /^\d{1,15}$/.test(id) ? Number(id) : null;
 }
 
-/** @throws PortError Platform.MessageRejected for what the daemon cannot take, Unavailable when it cannot be read. */
 async function dataUri(file: OutboundFile): Promise<string> {
-  const limit = descriptor.capabilities.files.sendBytes;
-  if (file.sizeBytes > limit) throw tooLarge(limit);
-  let bytes: Buffer;
-  try {
-    bytes = await buffer(await file.open());
-  } catch {
-    throw new PortError('Platform.Unavailable', 'The file could not be read; nothing was sent.');
-  }
-  if (bytes.length > limit) throw tooLarge(limit);
-  if (bytes.length === 0) throw new PortError('Platform.MessageRejected', 'Signal takes no empty files.');
+  const bytes = await fileBytes(file, descriptor.capabilities.files.sendBytes);
   // Parameters of the media type would be taken for parts of the file's name.
   const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(file.mediaType)?.[0] ?? 'application/octet-stream';
   return `data:${mediaType};filename=${encodeURIComponent(file.name)};base64,${bytes.toString('base64')}`;
-}
-
-function tooLarge(limit: number): PortError {
-  return new PortError('Platform.MessageRejected', `The file is too large: signal-cli takes ${limit} bytes.`);
 }
