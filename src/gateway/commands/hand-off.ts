@@ -1,6 +1,7 @@
 import type { PlatformUser } from '../../store/platform-ports.ts';
 import type { ConversationRow, Store } from '../../store/ports.ts';
 import type { Accounts, OutboxWriter } from '../accounts.ts';
+import { replyKeyOf } from '../inbound/names.ts';
 import { Refusal } from '../refusal.ts';
 import { chosenOnce } from './chosen-once.ts';
 import { firstWords, quote, titleOf } from './words.ts';
@@ -46,7 +47,8 @@ export function createHandOff(deps: HandOffDeps): HandOff {
     await goOnThere(deps, row, target.account);
     if (turn > 0) await store.handoffs.put({ conversationId, turn, to: address });
     const text = await greeting(deps, row, turn > 0);
-    await deps.outbox.enqueue({ key: `${key}/handoff`, to: address, text, conversationId });
+    const told = replyKeyOf(target.account, key, 'handoff');
+    await deps.outbox.enqueue({ key: told, to: address, text, conversationId });
     return { account: target.account };
   };
 }

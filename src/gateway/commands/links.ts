@@ -4,7 +4,7 @@ import type { LinkCode } from '../../store/people-ports.ts';
 import type { PlatformUser } from '../../store/platform-ports.ts';
 import type { Store } from '../../store/ports.ts';
 import type { OutboxWriter } from '../accounts.ts';
-import { personIdOf } from '../inbound/names.ts';
+import { personIdOf, replyKeyOf } from '../inbound/names.ts';
 import type { Speaker } from '../inbound/speaker.ts';
 import type { PlatformChat, PlatformSender } from '../platforms/platform.ts';
 import { Refusal } from '../refusal.ts';
@@ -124,7 +124,7 @@ async function tellGiver(
   if (giver?.directChat == null) return;
   const name = user.name === '' ? user.userId : user.name;
   await outbox.enqueue({
-    key: `${key}/linked`,
+    key: replyKeyOf(user.account, key, 'linked'),
     to: { platform: giver.account, chat: giver.directChat },
     text: `${user.account} (${name}) now shares your conversations and memory.`,
     conversationId: null,

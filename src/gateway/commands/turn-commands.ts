@@ -1,8 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
 import type { DecisionScope } from '../../contracts/conversation.ts';
 import { PortError } from '../../lib/port-error.ts';
 import type { ApprovalRow, Store } from '../../store/ports.ts';
+import type { ConversationClient } from '../conversation-client.ts';
 import { createDecide } from '../decide.ts';
-import type { CommandCall, CommandOutcome } from '../inbound/speaker.ts';
+import type { CommandCall, CommandOutcome, Speaker } from '../inbound/speaker.ts';
+import { speakerName } from '../inbound/turn-text.ts';
 import { Refusal } from '../refusal.ts';
 import { takeBackToAskAgain, turnToRetry, turnToTakeBack } from '../take-back.ts';
 import { chosenOnce } from './chosen-once.ts';
@@ -16,13 +19,16 @@ const scopeWords: Record<DecisionScope, string> = {
   always: ' for always',
 };
 
+/** How long `/stop` waits for a turn that is about to begin. */
+const startLooks = 30;
+const betweenLooksMs = 100;
+
 /** Commands about the turn that runs or ran. */
 export const turnCommands = {
   stop: async ({ store, client }, call) => {
     const { conversationId, what } = await chosenOnce(store, call, async () => {
       const { id } = await call.speaker.conversation();
-      const running = (await client.snapshot(id))?.turn ?? null;
-      return { conversationId: id, what: String(running ?? 0) };
+      return { conversationId: id, what: String((await turnToStop(store, client, id)) ?? 0) };
     });
     const turn = Number(what);
     if (turn === 0) return 'Nothing runs.';
@@ -63,9 +69,26 @@ export const turnCommands = {
       const row = await call.speaker.conversation();
       return { conversationId: row.id, what: String((await turnToRetry(store, row)).turn) };
     });
-    return { text: '', message: { text: await takeBackToAskAgain(store, conversationId, Number(what)) } };
+    const text = await takeBackToAskAgain(store, conversationId, Number(what));
+    return { text: '', message: { text: withoutOwnName(call.speaker, text) } };
   },
 } satisfies Record<string, CommandHandler>;
+
+/** In a group what somebody says is given their name, which their words from before have already. */
+function withoutOwnName({ chat, user }: Speaker, text: string): string {
+  const name = `${speakerName(user.name, user.userId)}: `;
+  return chat.kind === 'group' && text.startsWith(name) ? text.slice(name.length) : text;
+}
+
+/** The turn that runs. A message that was accepted a moment ago is about to begin one, which is the one that is meant. */
+async function turnToStop(store: Store, client: ConversationClient, id: string): Promise<number | null> {
+  for (let look = 0; look < startLooks; look++) {
+    const running = (await client.snapshot(id))?.turn ?? null;
+    if (running !== null || (await store.inbox.pending(id)).length === 0) return running;
+    await setTimeout(betweenLooksMs);
+  }
+  return null;
+}
 
 function saying(text: string, busyMode: 'queue' | 'steer'): Promise<CommandOutcome> {
   return Promise.resolve({ text: '', message: { text, busyMode } });

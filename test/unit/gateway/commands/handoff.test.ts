@@ -25,7 +25,7 @@ describe('/handoff', () => {
   it('says in the other chat what is handed over', async () => {
     const chats = await openBoth();
     expect(await chats.told('/handoff slack', {}, 'telegram:update/3')).toBe('This talk goes on at slack.');
-    expect(await chats.store.outbox.get('telegram:update/3/handoff')).toMatchObject({
+    expect(await chats.store.outbox.get('event/slack/telegram:update/3/handoff')).toMatchObject({
       to: address,
       conversationId: chats.conversationId,
       text: 'Going on here: **(untitled)**\n\n> echo: my password is [secret]',
@@ -103,6 +103,19 @@ describe('/handoff', () => {
       text: 'approve: [secret] is gone',
     });
     // Where the answer of an address of its own goes, also when it comes after the watcher.
+    expect(await store.handoffs.to(conversationId, 2)).toEqual(address);
+  });
+
+  it('repeated under its key hands over no later turn', async () => {
+    const chats = await openBoth();
+    const { store, conversations, conversationId } = chats;
+    await chats.told('/handoff slack', {}, 'telegram:update/5');
+    conversations.script = () => new Promise(() => undefined);
+    await chats.say('work');
+    await vi.waitFor(async () => expect((await store.turns.last(conversationId))?.turn).toBe(2), soon);
+    expect(await chats.told('/handoff slack', {}, 'telegram:update/5')).toBe('This talk goes on at slack.');
+    expect(await store.handoffs.to(conversationId, 2)).toBeNull();
+    await chats.told('/handoff slack', {}, 'telegram:update/6');
     expect(await store.handoffs.to(conversationId, 2)).toEqual(address);
   });
 

@@ -43,7 +43,7 @@ describe('linked accounts', () => {
   it('tell whoever gave the code', async () => {
     const chats = await openChats();
     await chats.told(`/link ${await codeOf(chats)}`, phone, 'slack:event/9');
-    expect(await chats.store.outbox.get('slack:event/9/linked')).toMatchObject({
+    expect(await chats.store.outbox.get('event/slack/slack:event/9/linked')).toMatchObject({
       to: { platform: 'telegram', chat: 'chat-u1' },
       text: 'slack (name of u2) now shares your conversations and memory.',
     });

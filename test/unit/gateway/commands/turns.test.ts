@@ -50,6 +50,16 @@ describe('commands about a turn', () => {
     expect(await texts(chats, id)).toEqual(['one', 'echo: one']);
   });
 
+  it('/retry in a group does not name its speaker twice', async () => {
+    const chats = await openChats();
+    const anna = { userId: 'u1', group: '-100', isAdmin: true };
+    const { id } = await (await chats.speaker(anna)).conversation();
+    const said = { conversation: { id }, personId: 'group:telegram:-100' };
+    const { inboundId } = await chats.say('name of u1: hello', said);
+    await vi.waitFor(async () => expect((await chats.store.turns.ofInbound(inboundId))?.state).toBe('done'), soon);
+    expect(await chats.give('/retry', anna)).toEqual({ text: '', message: { text: 'hello' } });
+  });
+
   it('/undo and /retry wait for the end of a turn', async () => {
     const chats = await openChats();
     chats.conversations.script = () => new Promise(() => undefined);
@@ -76,6 +86,20 @@ describe('commands about a turn', () => {
       [conversationId, request],
       [conversationId, request],
     ]);
+  });
+
+  it('/stop waits for the turn of a message that was just accepted', async () => {
+    const chats = await openChats();
+    const { conversations, store } = chats;
+    let signalled = (): void => undefined;
+    const reached = new Promise<void>((resolve) => (signalled = resolve));
+    conversations.beforeSignal = () => reached;
+    conversations.script = () => new Promise(() => undefined);
+    const { conversationId } = await chats.say('hello');
+    const stopping = chats.told('/stop');
+    expect((await store.turns.last(conversationId))?.turn).toBeUndefined();
+    signalled();
+    expect(await stopping).toBe('Stopping.');
   });
 
   it('/approve decides the oldest that waits, once for one key', async () => {
