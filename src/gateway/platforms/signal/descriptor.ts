@@ -1,4 +1,5 @@
 import type { PlatformAccount, PlatformDescriptor, PlatformSettings } from '../platform.ts';
+import { capabilities } from './capabilities.ts';
 
 const settings = {
   url: {
@@ -24,22 +25,7 @@ export type SignalSettings = typeof settings;
 export const signal: PlatformDescriptor = {
   id: 'signal',
   title: 'Signal',
-  capabilities: {
-    // signal-cli turns longer ones into an attachment.
-    text: { max: 2000, unit: 'bytes' },
-    dialect: 'signal-styles',
-    edits: true,
-    // Clients drop what comes after the hundredth edit of a message, so edits are rare enough for a long answer.
-    paceMs: { chat: 3000, account: 250 },
-    buttons: 0,
-    typingMs: 10_000,
-    threads: false,
-    commands: 'text',
-    // Files go in base64 within a JSON string, of which the daemon takes 20,000,000 characters.
-    files: { sendBytes: 14_000_000, receiveBytes: 100_000_000, captionMax: 2000 },
-    voiceNotes: true,
-    sendsOnce: 'none',
-  },
+  capabilities,
   promptHint:
     'Signal shows bold, italic, strikethrough and monospace; no headings, tables or links with a label. Choices are typed.',
   settings,

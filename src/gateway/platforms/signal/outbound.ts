@@ -3,8 +3,8 @@ import { signalStyles } from '../../format/signal-styles.ts';
 import { fileBytes } from '../file-bytes.ts';
 import { fields, whole } from '../json-fields.ts';
 import type { OutboundFile, OutboundText, PlatformAddress, PlatformOutbound, SendOptions } from '../platform.ts';
+import { capabilities } from './capabilities.ts';
 import type { SignalDaemon } from './daemon.ts';
-import { signal as descriptor } from './descriptor.ts';
 
 const sendMs = 30_000;
 const typingMs = 5_000;
@@ -62,7 +62,7 @@ function recipientOf({ chat }: PlatformAddress, account: string): Readonly<Recor
 function styled(written: string): Readonly<Record<string, unknown>> {
   const { text, styles } = signalStyles(written);
   // The daemon would turn it into an attachment.
-  if (Buffer.byteLength(text) > descriptor.capabilities.text.max) {
+  if (Buffer.byteLength(text) > capabilities.text.max) {
     throw new PortError('Platform.MessageRejected', 'The text is too long for one message of Signal.');
   }
   return { message: text, ...(styles.length === 0 ? {} : { textStyle: styles }) };
@@ -82,7 +82,7 @@ function timestampOf(id: string): number | null {
 }
 
 async function dataUri(file: OutboundFile): Promise<string> {
-  const bytes = await fileBytes(file, descriptor.capabilities.files.sendBytes);
+  const bytes = await fileBytes(file, capabilities.files.sendBytes);
   // Parameters of the media type would be taken for parts of the file's name.
   const mediaType = /^[\w.+-]+\/[\w.+-]+/.exec(file.mediaType)?.[0] ?? 'application/octet-stream';
   return `data:${mediaType};filename=${encodeURIComponent(file.name)};base64,${bytes.toString('base64')}`;
