@@ -117,7 +117,7 @@ export interface OutboxRepository {
   counts(): Promise<readonly { account: string; waiting: number; ambiguous: number }[]>;
   /** Ambiguous and failed ones, newest first. */
   problems(limit: number): Promise<readonly OutboxRow[]>;
-  /** Adds bytes that go with the message when it goes. Idempotent by id. */
+  /** Adds or replaces bytes that go with the message when it goes. */
   keepFile(file: { id: string; outboxId: string; bytes: Buffer }): Promise<void>;
   readFile(id: string, range: { offset: number; maxBytes: number }): Promise<Buffer | null>;
   /** Forgets what was sent or dropped before, and nothing is open of. */

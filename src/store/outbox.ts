@@ -160,7 +160,7 @@ function enqueue(sql: Sql, message: NewOutboxMessage): OutboxRow {
 function keepFile(sql: Sql, { id, outboxId, bytes }: { id: string; outboxId: string; bytes: Buffer }): void {
   sql.run(
     `INSERT INTO OutboxFile (id, outboxId, sizeBytes, bytes) VALUES (:id, :outboxId, :sizeBytes, :bytes)
-     ON CONFLICT (id) DO NOTHING`,
+     ON CONFLICT (id) DO UPDATE SET sizeBytes = excluded.sizeBytes, bytes = excluded.bytes`,
     { id, outboxId, sizeBytes: bytes.length, bytes },
   );
 }

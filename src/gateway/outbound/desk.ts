@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OutboxLane, OutboxRow } from '../../store/outbox-ports.ts';
 import type { Accounts, OpenAccount } from '../accounts.ts';
 import { Lanes } from '../lanes.ts';
@@ -9,8 +10,9 @@ export class Desk {
   readonly deps: OutboundDeps;
   readonly times: OutboundTimes;
   readonly pace = new Pace();
-  private readonly ending = new AbortController();
   private readonly lanes = new Lanes();
+  private readonly requests = new Set<AbortController>();
+  private isClosed = false;
 
   constructor(deps: OutboundDeps) {
     this.deps = deps;
@@ -25,8 +27,9 @@ export class Desk {
     return this.deps.accounts();
   }
 
+  /** Requests under way are being ended, and none begins any more. */
   isEnding(): boolean {
-    return this.ending.signal.aborted;
+    return this.isClosed;
   }
 
   /** Nobody else writes into the chat meanwhile. */
@@ -38,14 +41,19 @@ export class Desk {
     return this.accounts.get(lane.account);
   }
 
-  /** For one request to a platform. */
-  signal(): AbortSignal {
-    return AbortSignal.any([this.ending.signal, AbortSignal.timeout(this.times.sendMs)]);
-  }
-
-  /** Aborts when requests under way must end. */
-  get ended(): AbortSignal {
-    return this.ending.signal;
+  /** One request to a platform: it ends in time, and when the sender does. */
+  async request<T>(work: (signal: AbortSignal) => Promise<T>, limitMs = this.times.sendMs): Promise<T> {
+    const ending = new AbortController();
+    const limit = setTimeout(() => ending.abort(new Error('it took too long')), limitMs);
+    limit.unref();
+    if (this.isClosed) ending.abort(stopping());
+    this.requests.add(ending);
+    try {
+      return await work(ending.signal);
+    } finally {
+      clearTimeout(limit);
+      this.requests.delete(ending);
+    }
   }
 
   /** Pause before the next try, after so many that failed. */
@@ -55,10 +63,12 @@ export class Desk {
 
   /** Lets what is under way end for a while, then makes it end. */
   async close(): Promise<void> {
-    const grace = setTimeout(() => this.ending.abort(new Error('the sender is stopping')), this.times.graceMs);
-    await this.lanes.settled();
-    clearTimeout(grace);
-    this.ending.abort(new Error('the sender has stopped'));
+    const settled = this.lanes.settled();
+    await Promise.race([settled, sleep(this.times.graceMs, undefined, { ref: false })]);
+    this.isClosed = true;
+    for (const request of this.requests) request.abort(stopping());
+    // What hears no signal is left behind, in doubt.
+    await Promise.race([settled, sleep(this.times.graceMs, undefined, { ref: false })]);
   }
 
   /** Tells people of a message nobody can vouch for. */
@@ -69,6 +79,10 @@ export class Desk {
     const text = `A message to ${row.to.platform} ${what}.`;
     this.deps.bus.publish({ conversationId, turn, kind: 'notice', text });
   }
+}
+
+function stopping(): Error {
+  return new Error('the sender is stopping');
 }
 
 export function laneOf({ to }: Pick<OutboxRow, 'to'>): OutboxLane {

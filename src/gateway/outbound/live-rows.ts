@@ -1,7 +1,7 @@
-import type { OutboxLane, OutboxRow } from '../../store/outbox-ports.ts';
+import type { OutboxRow } from '../../store/outbox-ports.ts';
 import type { OpenAccount } from '../accounts.ts';
 import { render } from '../format/render.ts';
-import { answerId, laneOf, type Desk } from './desk.ts';
+import { answeredTurn, answerId, laneOf, type Desk } from './desk.ts';
 import { editOnce, resolveDoubt, sendOnce, type PartTry, type Verdict } from './one-part.ts';
 
 type Turn = { readonly conversationId: string; readonly turn: number };
@@ -44,9 +44,12 @@ export class LiveRows {
     return row === undefined ? null : this.resolve(row, account);
   }
 
-  /** Something else is about to be said in the chat: what grows there stays above it, as it is. */
-  async seal(lane: OutboxLane, account: OpenAccount): Promise<void> {
-    for (const row of await this.desk.store.outbox.openLives(lane)) {
+  /** A message is about to be said in the chat: what else grows there stays above it, as it is. */
+  async seal(message: OutboxRow, account: OpenAccount): Promise<void> {
+    const turn = answeredTurn(message);
+    for (const row of await this.desk.store.outbox.openLives(laneOf(message))) {
+      // The answer's own words are yet to replace it.
+      if (turn !== null && row.conversationId === turn.conversationId && row.turn === turn.turn) continue;
       const settled = this.growing.leave(row.id);
       const found = await this.resolve(row, account);
       if (found === null || 'kind' in found) continue;
@@ -93,14 +96,9 @@ export class LiveRows {
   private async complete(row: OutboxRow, messageId: string, words: string, account: OpenAccount): Promise<void> {
     const { dialect, text } = account.descriptor.capabilities;
     const [written] = render(this.desk.deps.redact(words), { dialect, max: text.max, unit: text.unit });
-    if (written !== undefined && written !== row.parts?.[0]?.text) {
-      const verdict = await editOnce(
-        messageId,
-        { text: written },
-        { row, index: 0, account, signal: this.desk.signal() },
-      );
-      if (verdict.kind !== 'sent')
-        this.desk.deps.log.debug({ outboxId: row.id, verdict }, 'a live message stays as it is');
+    if (written !== undefined) {
+      const verdict = await editOnce(this.desk, messageId, { text: written }, { row, index: 0, account });
+      if (verdict.kind !== 'sent') this.desk.deps.log.debug({ outboxId: row.id, verdict }, 'left as it was shown');
     }
     await this.desk.store.outbox.change({ id: row.id, state: 'sent', open: false });
   }
@@ -113,9 +111,9 @@ export class LiveRows {
     const part = row.parts?.[0];
     if (part?.messageId !== undefined) return { id: row.id, messageId: part.messageId };
     if (part === undefined) return null;
-    const one: PartTry = { row, index: 0, part, account, signal: this.desk.signal() };
+    const one: PartTry = { row, index: 0, part, account };
     const known = await resolveDoubt(one, this.desk.times.settleMs);
-    const verdict = known === 'send' ? await sendOnce(this.desk.store, one) : known;
+    const verdict = known === 'send' ? await sendOnce(this.desk, one) : known;
     return this.write(row, verdict);
   }
 

@@ -10,6 +10,7 @@ import { Preview } from './preview.ts';
 
 /** So many characters are worth a message before the time is up. */
 const firstChars = 200;
+const lookAgainMs = 2_000;
 
 /** One turn as its chat sees it while it runs: "is typing", and one message that grows. */
 export class LiveTurn {
@@ -153,13 +154,13 @@ export class LiveTurn {
     const part = { carries: 'text', text, state: 'sending', startedAt: at, triedAt: at } as const;
     const { conversationId, turn, to } = this;
     const id = `${answerId(this)}/live-${this.segment}`;
-    const row = await outbox.enqueue({ id, kind: 'live', to, conversationId, turn, text: '', parts: [part] });
+    const row = await outbox.enqueue({ id, kind: 'live', to, conversationId, turn, text, parts: [part] });
     // An earlier process has used the name up.
     if (row.state !== 'sending' || !row.open) {
       this.segment += 1;
       return true;
     }
-    const verdict = await sendOnce(this.desk.store, { row, index: 0, part, account, signal: this.desk.signal() });
+    const verdict = await sendOnce(this.desk, { row, index: 0, part, account });
     if (verdict.kind === 'later' && !verdict.doubt) {
       this.hold(verdict.afterMs);
       this.segment += 1;
@@ -182,11 +183,7 @@ export class LiveTurn {
       this.isMute = true;
       return false;
     }
-    const verdict: Verdict = await editOnce(
-      messageId,
-      { text },
-      { row, index: 0, account, signal: this.desk.signal() },
-    );
+    const verdict: Verdict = await editOnce(this.desk, messageId, { text }, { row, index: 0, account });
     if (verdict.kind === 'sent') this.shown = text;
     else if (verdict.kind === 'later') this.hold(verdict.afterMs);
     else this.isMute = true;
@@ -199,13 +196,16 @@ export class LiveTurn {
 
   private showTyping(): void {
     const account = this.account();
-    const typingMs = account?.descriptor.capabilities.typingMs ?? null;
-    if (this.isOver || this.desk.isEnding() || account === undefined || typingMs === null) return;
-    if (!this.isAsking) {
-      const signal = AbortSignal.any([this.desk.ended, AbortSignal.timeout(typingMs)]);
-      account.connection.outbound.typing(addressOf(this), signal).catch((error: unknown) => {
-        this.desk.deps.log.debug({ account: account.id, error: String(error) }, 'typing is not shown');
-      });
+    if (this.isOver || this.desk.isEnding()) return;
+    // An account that is just connecting is asked again.
+    const typingMs = account === undefined ? lookAgainMs : account.descriptor.capabilities.typingMs;
+    if (typingMs === null) return;
+    if (!this.isAsking && account !== undefined) {
+      this.desk
+        .request((signal) => account.connection.outbound.typing(addressOf(this), signal), typingMs)
+        .catch((error: unknown) => {
+          this.desk.deps.log.debug({ account: account.id, error: String(error) }, 'typing is not shown');
+        });
     }
     this.typing = setTimeout(() => this.showTyping(), Math.max(50, typingMs * 0.8));
     this.typing.unref();

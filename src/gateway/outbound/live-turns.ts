@@ -25,6 +25,9 @@ export class LiveTurns implements Growing {
 
   start(): void {
     this.unsubscribe = this.desk.deps.bus.subscribeAll((event) => this.hear(event));
+    this.adopt().catch((error: unknown) => {
+      this.desk.deps.log.warn({ error: String(error) }, 'running turns are shown from their next step on');
+    });
     this.watching = setInterval(() => void this.forgetEnded(), quietMs / 2);
     this.watching.unref();
   }
@@ -54,22 +57,27 @@ export class LiveTurns implements Growing {
       if (before !== undefined) this.forget(event.conversationId, before);
       return;
     }
-    const known = before?.turn === event.turn ? before : this.begin(event, before);
+    const inboundIds = event.kind === 'turn-started' ? event.inboundIds : null;
+    const known = before?.turn === event.turn ? before : this.begin(event, inboundIds);
     known.heardAt = Date.now();
     if (known.live !== null) known.live.hear(event);
     else if (known.early !== null && known.early.length < mostEarly) known.early.push(event);
   }
 
-  private begin(event: StreamEvent, before: Known | undefined): Known {
-    before?.live?.stop();
-    const known: Known = { turn: event.turn, live: null, early: [], heardAt: Date.now() };
-    this.turns.set(event.conversationId, known);
-    const inboundIds = event.kind === 'turn-started' ? event.inboundIds : null;
-    this.open(event.conversationId, known, inboundIds).catch((error: unknown) => {
-      this.desk.deps.log.warn(
-        { conversationId: event.conversationId, error: String(error) },
-        'a turn is not shown live',
-      );
+  /** What runs since before this process began. */
+  private async adopt(): Promise<void> {
+    for (const { conversationId, turn, inboundIds } of await this.desk.store.turns.running()) {
+      if (!this.turns.has(conversationId)) this.begin({ conversationId, turn }, inboundIds);
+    }
+  }
+
+  private begin(of: Pick<StreamEvent, 'conversationId' | 'turn'>, inboundIds: readonly string[] | null): Known {
+    const { conversationId, turn } = of;
+    this.turns.get(conversationId)?.live?.stop();
+    const known: Known = { turn, live: null, early: [], heardAt: Date.now() };
+    this.turns.set(conversationId, known);
+    this.open(conversationId, known, inboundIds).catch((error: unknown) => {
+      this.desk.deps.log.warn({ conversationId, error: String(error) }, 'a turn is not shown live');
       known.early = null;
     });
     return known;
@@ -78,7 +86,7 @@ export class LiveTurns implements Growing {
   private async open(conversationId: string, known: Known, inboundIds: readonly string[] | null): Promise<void> {
     const to = await this.addressOf(conversationId, known.turn, inboundIds);
     if (this.turns.get(conversationId) !== known) return;
-    if (to === null || this.desk.account({ account: to.platform, chat: to.chat }) === undefined) {
+    if (to === null) {
       known.early = null;
       return;
     }
@@ -100,7 +108,9 @@ export class LiveTurns implements Growing {
     inboundIds: readonly string[] | null,
   ): Promise<ReplyAddress | null> {
     const { store } = this.desk;
-    const ids = inboundIds ?? (await store.turns.get(conversationId, turn))?.inboundIds ?? [];
+    const begun = inboundIds === null ? await store.turns.get(conversationId, turn) : null;
+    // A straggler of a turn that is over says nothing new.
+    const ids = inboundIds ?? (begun?.state === 'running' ? begun.inboundIds : []);
     const last = ids.at(-1);
     if (last === undefined) return null;
     return (await store.inbox.get(last))?.replyTo ?? null;

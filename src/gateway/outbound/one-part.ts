@@ -5,6 +5,7 @@ import type { OutboxFile, OutboxPart, OutboxRow } from '../../store/outbox-ports
 import type { Store } from '../../store/ports.ts';
 import type { OpenAccount } from '../accounts.ts';
 import type { Cut } from './cut.ts';
+import type { Desk } from './desk.ts';
 import type { OutboundFile, OutboundText, PlatformAddress } from '../platforms/platform.ts';
 
 /** What became of one try. */
@@ -23,7 +24,6 @@ export interface PartTry {
   readonly index: number;
   readonly part: OutboxPart;
   readonly account: OpenAccount;
-  readonly signal: AbortSignal;
   /** The message was cut just now, and that is not in the store yet. */
   readonly cut?: Cut;
 }
@@ -43,28 +43,37 @@ export function addressOf({ to }: Pick<OutboxRow, 'to'>): PlatformAddress {
 }
 
 /** One request to the platform. Never rejects. */
-export async function sendOnce(store: Pick<Store, 'outbox' | 'blobs'>, one: PartTry): Promise<Verdict> {
-  const { row, index, part, account, signal } = one;
+export async function sendOnce(desk: Desk, one: PartTry): Promise<Verdict> {
+  const { row, index, part, account } = one;
   const { outbound } = account.connection;
-  const options = { key: partKey(row.id, index), signal };
   try {
-    const sent =
-      part.carries === 'file' && row.file !== null
-        ? await outbound.sendFile(addressOf(row), fileOf(store, row.file, part), options)
-        : await outbound.sendText(addressOf(row), textOf(row, index), options);
-    return { kind: 'sent', messageId: sent.messageId };
+    return await desk.request(async (signal) => {
+      const options = { key: partKey(row.id, index), signal };
+      const sent =
+        part.carries === 'file' && row.file !== null
+          ? await outbound.sendFile(addressOf(row), fileOf(desk.store, row.file, part), options)
+          : await outbound.sendText(addressOf(row), textOf(row, index), options);
+      return { kind: 'sent', messageId: sent.messageId };
+    });
   } catch (error) {
     return verdictOfError(error, account.descriptor.capabilities.sendsOnce);
   }
 }
 
 /** Edits a message that is shown already; it may be repeated, so nothing stays in doubt. Never rejects. */
-export async function editOnce(messageId: string, text: OutboundText, one: Omit<PartTry, 'part'>): Promise<Verdict> {
-  const { row, index, account, signal } = one;
+export async function editOnce(
+  desk: Desk,
+  messageId: string,
+  text: OutboundText,
+  one: Omit<PartTry, 'part'>,
+): Promise<Verdict> {
+  const { row, index, account } = one;
+  const key = `${partKey(row.id, index)}/edit`.slice(-longestKey);
   try {
-    const options = { key: `${partKey(row.id, index)}/edit`.slice(-longestKey), signal };
-    await account.connection.outbound.edit(addressOf(row), messageId, text, options);
-    return { kind: 'sent', messageId };
+    return await desk.request(async (signal) => {
+      await account.connection.outbound.edit(addressOf(row), messageId, text, { key, signal });
+      return { kind: 'sent', messageId };
+    });
   } catch (error) {
     return verdictOfError(error, 'native');
   }

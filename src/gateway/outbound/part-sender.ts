@@ -34,29 +34,28 @@ export class PartSender {
       await this.desk.store.outbox.change({ id: row.id, ...cut, ...endOf(row, parts, account) });
       return true;
     }
-    const signal = this.desk.signal();
-    const one: PartTry = { row, index, part, account, signal, ...(cut === undefined ? {} : { cut }) };
+    const one: PartTry = { row, index, part, account, ...(cut === undefined ? {} : { cut }) };
     const merged = await this.intoLive(one);
     if (merged !== 'no') return merged;
-    if (index === 0 && part.state === 'new') await this.lives.seal(laneOf(row), account);
+    if (index === 0 && part.state === 'new') await this.lives.seal(row, account);
     const { verdict, claimed } = await this.send(one);
     return this.write(one, verdict, claimed);
   }
 
   private async send(one: PartTry): Promise<{ verdict: Verdict; claimed: OutboxPart }> {
     const { row, index, part, account } = one;
-    const { store, pace, times, ended } = this.desk;
+    const { store, pace, times } = this.desk;
     if (part.state === 'sending') {
       const known = await resolveDoubt(one, times.settleMs);
       if (known !== 'send') return { verdict: known, claimed: part };
     }
     // Waited for before it is claimed: a kill in the pause leaves no doubt.
-    await pace.turn(laneOf(row), account.descriptor.capabilities.paceMs, ended);
+    await this.desk.request((signal) => pace.turn(laneOf(row), account.descriptor.capabilities.paceMs, signal));
     const at = new Date().toISOString();
     const startedAt = part.state === 'sending' ? (part.startedAt ?? at) : at;
     const claimed: OutboxPart = { ...part, state: 'sending', startedAt, triedAt: at };
     await store.outbox.change({ id: row.id, state: 'sending', ...one.cut, parts: withPart(row, index, claimed) });
-    const verdict = await sendOnce(store, { ...one, part: claimed, signal: this.desk.signal() });
+    const verdict = await sendOnce(this.desk, { ...one, part: claimed });
     return { verdict, claimed };
   }
 
@@ -70,13 +69,14 @@ export class PartSender {
     if (live === null) return 'no';
     if (one.cut !== undefined) await this.desk.store.outbox.change({ id: row.id, ...one.cut });
     if ('kind' in live) return this.wait(one, { ...live, doubt: false }, part);
-    await this.desk.pace.turn(laneOf(row), account.descriptor.capabilities.paceMs, this.desk.ended);
+    const { pace } = this.desk;
+    await this.desk.request((signal) => pace.turn(laneOf(row), account.descriptor.capabilities.paceMs, signal));
     const plain = withoutFormatting(part.text, account.descriptor.capabilities.dialect);
     let shown = part;
-    let verdict = await editOnce(live.messageId, textOf(row, index), { ...one, signal: this.desk.signal() });
+    let verdict = await editOnce(this.desk, live.messageId, textOf(row, index), one);
     if (verdict.kind === 'refused' && plain !== part.text) {
       shown = { ...part, text: plain, plain: true };
-      verdict = await editOnce(live.messageId, { ...textOf(row, index), text: plain }, one);
+      verdict = await editOnce(this.desk, live.messageId, { ...textOf(row, index), text: plain }, one);
     }
     switch (verdict.kind) {
       case 'sent':

@@ -61,16 +61,18 @@ export class Preview {
     return shown === '' ? '⤵️' : shown;
   }
 
-  private begin({ step, attempt }: Pick<Event<'step-started'>, 'step' | 'attempt'>): void {
-    if (step < this.step || (step === this.step && attempt <= this.attempt)) return;
+  private begin({ step, attempt }: Pick<Event<'step-started'>, 'step' | 'attempt'>): boolean {
+    if (step < this.step || (step === this.step && attempt <= this.attempt)) return false;
     this.step = step;
     this.attempt = attempt;
     this.text = '';
     this.isSaid = false;
+    return true;
   }
 
   private grow(event: Event<'delta'>): boolean {
-    this.begin(event);
+    // Its beginning went to an earlier process, or got lost.
+    if (this.begin(event) && event.seq > 0) this.text = '… ';
     if (event.step !== this.step || event.attempt !== this.attempt || this.isSaid) return false;
     if (this.doing?.callKey === '') this.doing = null;
     if (this.text.length >= this.maxChars) return false;

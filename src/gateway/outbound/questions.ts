@@ -32,8 +32,8 @@ export class Questions {
     const { dialect, text } = account.descriptor.capabilities;
     const [line] = render(this.desk.deps.redact(verdictOf(approval)), { dialect, max: text.max, unit: text.unit });
     const redrawn = line === undefined ? part.text : `${part.text}\n\n${line}`;
-    const one = { row, index, account, signal: this.desk.signal() };
-    const verdict = await editOnce(part.messageId, { text: redrawn }, one);
+    const one = { row, index, account };
+    const verdict = await editOnce(this.desk, part.messageId, { text: redrawn }, one);
     if (verdict.kind === 'later') {
       const nextTryAt = inMs(verdict.afterMs ?? this.desk.backoffMs(row.attempts));
       return outbox.change({ id, attempts: row.attempts + 1, nextTryAt });

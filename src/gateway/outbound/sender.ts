@@ -143,8 +143,7 @@ export class Sender {
       const speak = await speechFor(turn.conversationId);
       const [words] = render(row.text, { dialect: 'plain', max: longestSpeech, unit: 'utf16' });
       if (speak === null || words === undefined) return row;
-      const signal = AbortSignal.any([this.desk.ended, AbortSignal.timeout(this.desk.times.speechMs)]);
-      const audio = await speak(words, signal);
+      const audio = await this.desk.request((signal) => speak(words, signal), this.desk.times.speechMs);
       if (audio === null || audio.bytes.length > capabilities.files.sendBytes) return row;
       const id = `${row.id}/voice`;
       await this.desk.store.outbox.keepFile({ id, outboxId: row.id, bytes: audio.bytes });

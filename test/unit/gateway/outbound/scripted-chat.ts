@@ -167,7 +167,7 @@ export interface OutboundBench {
   /** Home chats by account. */
   readonly homes: Map<string, string>;
   /** A sender over the store, as a process that has just started has it. An earlier one is dead from then on. */
-  boot(more?: Partial<OutboundDeps>): Outbound;
+  readonly boot: (more?: Partial<OutboundDeps>) => Outbound;
 }
 
 /** The outbox of a gateway over a real store, with scripted platforms. */
@@ -178,9 +178,9 @@ export async function openOutboundBench(platforms: Readonly<Record<string, Scrip
   bus.subscribeAll((event) => events.push(event));
   const accounts = new Map(Object.entries(platforms));
   const homes = new Map<string, string>();
-  const running = new Set<Outbound>();
+  const running: (() => Promise<void>)[] = [];
   onTestFinished(async () => {
-    await Promise.all([...running].map((one) => one.stop()));
+    await Promise.all(running.map((stop) => stop()));
   });
   const boot = (more: Partial<OutboundDeps> = {}): Outbound => {
     const alive = { is: true };
@@ -197,7 +197,7 @@ export async function openOutboundBench(platforms: Readonly<Record<string, Scrip
       times: { ...fastTimes, ...more.times },
     });
     outbound.start();
-    running.add({ ...outbound, stop: () => (alive.is ? outbound.stop() : Promise.resolve()) } as Outbound);
+    running.push(() => (alive.is ? outbound.stop() : Promise.resolve()));
     return outbound;
   };
   return { store, bus, events, accounts, homes, boot };

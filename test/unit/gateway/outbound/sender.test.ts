@@ -230,7 +230,7 @@ it('a chat that is gone ends its queue, and a home elsewhere is told once', asyn
   expect(other.inChat('home')).toEqual([expect.stringContaining('chat cannot be reached')]);
 });
 
-it('order holds in every chat and little is kept in memory, whatever the platform refuses', async () => {
+it('order holds in every chat, and nothing comes twice, whatever the platform refuses', async () => {
   const platform = new ScriptedPlatform({ sendsOnce: 'native' });
   const { boot, store } = await openOutboundBench({ chat: platform });
   let calls = 0;
