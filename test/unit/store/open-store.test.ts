@@ -101,6 +101,11 @@ describe('opening the store', () => {
       PlatformUser: Prisma.PlatformUserScalarFieldEnum,
       Pairing: Prisma.PairingScalarFieldEnum,
       ChatConversation: Prisma.ChatConversationScalarFieldEnum,
+      LinkCode: Prisma.LinkCodeScalarFieldEnum,
+      LinkTry: Prisma.LinkTryScalarFieldEnum,
+      PersonLink: Prisma.PersonLinkScalarFieldEnum,
+      Handoff: Prisma.HandoffScalarFieldEnum,
+      SpokenConversation: Prisma.SpokenConversationScalarFieldEnum,
     } satisfies Record<keyof typeof Prisma.ModelName, Record<string, string>>;
     for (const [table, columns] of Object.entries(fields)) {
       // Generated columns are left out here, as they are in the schema.
