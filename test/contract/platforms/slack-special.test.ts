@@ -107,6 +107,15 @@ describe('what Slack delivers', () => {
     });
   });
 
+  it('people who are mentioned are named', async () => {
+    const { bench, server } = await open();
+    await server.says({ chat: group, from: ben, text: 'hello' });
+    const event = { type: 'message', channel: direct.id, channel_type: 'im', user: anna.id, ts: '1700000000.000100' };
+    server.event({ ...event, text: 'ask <@UBEN00001> and <@UNOBODY01>' });
+    const came = await bench.message('ask');
+    expect(came.text).toBe('ask @Ben and @UNOBODY01');
+  });
+
   it('the slash command of the app names the command in its first word', async () => {
     const { bench, server } = await open();
     await server.command({ chat: direct, from: anna, name: 'hermes', args: 'resume my plans' });
@@ -298,6 +307,39 @@ describe('what is sent', () => {
     expect(server.messages(direct)).toMatchObject([{ text, buttons }]);
     await outbound.edit({ chat: direct.id }, messageId, { text: 'done' }, options('slack/long/edit'));
     expect(server.messages(direct)).toMatchObject([{ text: 'done', buttons: [] }]);
+  });
+
+  it('a key that Slack takes for a repeat it cannot find is not sent under its id again', async () => {
+    const { bench, server } = await open();
+    await greet(bench, server);
+    const { outbound } = bench.connection();
+    server.failMethod('chat.postMessage', { kind: 'says', error: 'duplicate_message_not_found' });
+    const send = () => outbound.sendText({ chat: direct.id }, { text: 'once' }, options('slack/repeat'));
+    expect((await bench.refusal(send())).code).toBe('Platform.Ambiguous');
+    await send();
+    const ids = server.calls('chat.postMessage').map((body) => body.has('client_msg_id'));
+    expect(ids).toEqual([true, false]);
+  });
+
+  it('what Slack answers is told in the words of the port', async () => {
+    const { bench, server } = await open();
+    await greet(bench, server);
+    const { outbound } = bench.connection();
+    const wanted = {
+      missing_scope: 'Platform.Authentication',
+      is_archived: 'Platform.RecipientGone',
+      msg_too_long: 'Platform.MessageRejected',
+      service_unavailable: 'Platform.Unavailable',
+      fatal_error: 'Platform.Ambiguous',
+      'A page of a proxy': 'Platform.Ambiguous',
+      ratelimited: 'Platform.RateLimited',
+    };
+    for (const [error, code] of Object.entries(wanted)) {
+      server.failMethod('chat.postMessage', { kind: 'says', error });
+      const refused = await bench.refusal(outbound.sendText({ chat: direct.id }, { text: 'x' }, options('slack/word')));
+      expect([error, refused.code]).toEqual([error, code]);
+    }
+    expect(server.messages(direct)).toEqual([]);
   });
 
   it('a file whose answer is lost is found again by its key, in a thread too', async () => {

@@ -24,6 +24,9 @@ interface Envelope {
   attempts: number;
 }
 
+/** Also a word of Slack's own as the answer. */
+type SlackFault = PlatformFault | { readonly kind: 'says'; readonly error: string };
+
 /** Slack waits three seconds for an acknowledgement; here less. */
 const redeliverMs = 900;
 const teamId = 'T1';
@@ -40,7 +43,8 @@ export class SlackServer implements PlatformServer {
   private readonly sockets = new Set<WebSocket>();
   private readonly waiting: Envelope[] = [];
   private readonly faults: PlatformFault[] = [];
-  private readonly methodFaults = new Map<string, PlatformFault>();
+  private readonly methodFaults = new Map<string, SlackFault>();
+  private readonly called: { readonly method: string; readonly body: URLSearchParams }[] = [];
   private http: Server | null = null;
   private port = 0;
   private caller: Caller | null = null;
@@ -233,8 +237,13 @@ export class SlackServer implements PlatformServer {
   }
 
   /** The next call of one method, or the next `upload`, ends so. */
-  failMethod(method: string, fault: PlatformFault): void {
+  failMethod(method: string, fault: SlackFault): void {
     this.methodFaults.set(method, fault);
+  }
+
+  /** What a method was called with, in order. */
+  calls(method: string): readonly URLSearchParams[] {
+    return this.called.filter((one) => one.method === method).map(({ body }) => body);
   }
 
   /** Slack gives up what was not acknowledged, as it does after an hour. */
@@ -429,6 +438,7 @@ export class SlackServer implements PlatformServer {
       return;
     }
     const form = new URLSearchParams(body.toString('utf8'));
+    this.called.push({ method, body: form });
     const fault = faulty.includes(method) ? this.nextFault(method) : undefined;
     this.withFault(
       fault,
@@ -449,14 +459,14 @@ export class SlackServer implements PlatformServer {
     this.withFault(this.nextFault('upload'), response, take, () => undefined);
   }
 
-  private nextFault(method: string): PlatformFault | undefined {
+  private nextFault(method: string): SlackFault | undefined {
     const own = this.methodFaults.get(method);
     this.methodFaults.delete(method);
     return own ?? this.faults.shift();
   }
 
   private withFault(
-    fault: PlatformFault | undefined,
+    fault: SlackFault | undefined,
     response: ServerResponse,
     answer: () => void,
     act: () => void,
@@ -482,6 +492,9 @@ export class SlackServer implements PlatformServer {
       case 'accepted-then-cut':
         act();
         return void response.destroy();
+      case 'says':
+        json(response, { ok: false, error: fault.error });
+        return;
       case 'cut':
         return void response.destroy();
       default: {

@@ -37,7 +37,7 @@ export const slack = definePlatform<SlackSettings>({
     text: { max: longestText, unit: 'utf16' },
     dialect: 'slack-mrkdwn',
     edits: true,
-    paceMs: { chat: 1100, account: 100 },
+    paceMs: { chat: 1200, account: 100 },
     buttons: 25,
     typingMs: null,
     threads: true,
@@ -63,7 +63,7 @@ export const slack = definePlatform<SlackSettings>({
       text: 'Under "Event Subscriptions" add the bot events app_mention, message.im, message.channels, message.groups, message.mpim, channel_left, group_left; under "App Home" allow messages to the app; switch "Interactivity" on; add the slash command /hermes.',
     },
     {
-      text: 'Only where Slack is to call this service (mode http) in place of Socket Mode: copy the signing secret of "Basic Information".',
+      text: 'Only where Slack is to call this service (mode http) in place of Socket Mode: set gateway.publicUrl, give Slack <publicUrl>/webhooks/slack as the request URL of events, interactivity and the command, and copy the signing secret of "Basic Information".',
       setting: 'signingSecret',
     },
   ],

@@ -27,7 +27,7 @@ const answers: Readonly<Record<string, FailureType>> = Object.fromEntries(
 );
 
 /** Slack says of these itself that something may have happened all the same. */
-const unsure = new Set(['internal_error', 'fatal_error', 'duplicate_message_not_found']);
+const unsure = new Set(['internal_error', 'fatal_error', 'duplicate_message_not_found', 'duplicate_channel_not_found']);
 
 /** Nothing was written yet when a connection fails so. */
 const beforeWriting =

@@ -15,6 +15,8 @@ const clockSlackMs = 120_000;
 
 export function createOutbound(api: SlackApi): PlatformOutbound {
   const rooms = new Map<string, string>();
+  /** Keys whose id Slack takes for a repeat of something it does not find; they go without it. */
+  const withoutId = new Set<string>();
   /** Direct chats may be named by the person; history and files take the chat's own id only. */
   const channelOf = async (chat: string, options: Omit<CallOptions, 'repeating'>): Promise<string> => {
     const known = /^[UW]/.test(chat) ? rooms.get(chat) : chat;
@@ -33,12 +35,17 @@ export function createOutbound(api: SlackApi): PlatformOutbound {
         channel,
         ...threadOf(to),
         ...contentOf(text),
-        client_msg_id: uuidOf(key),
+        ...(withoutId.has(key) ? {} : { client_msg_id: uuidOf(key) }),
         metadata: { event_type: 'hermes_delivery', event_payload: { delivery_key: key } },
         unfurl_links: false,
         unfurl_media: false,
       };
-      const answer = await api.call('chat.postMessage', args, { repeating: 'again', signal });
+      const answer = await api
+        .call('chat.postMessage', args, { repeating: 'again', signal })
+        .catch((error: unknown) => {
+          if (PortError.is(error) && isUnfoundRepeat(error)) withoutId.add(key);
+          throw error;
+        });
       const messageId = idOf(answer['ts']);
       if (messageId === null) throw new PortError('Platform.Ambiguous', 'Slack does not say which message it made');
       return { messageId };
@@ -98,6 +105,10 @@ async function look(api: SlackApi, to: PlatformAddress, args: Fields): Promise<F
 function isOf(message: Fields, key: string): boolean {
   if (fields(fields(message['metadata'])['event_payload'])['delivery_key'] === key) return true;
   return listOf(message['blocks']).some((block) => block['block_id'] === markOf(key));
+}
+
+function isUnfoundRepeat(error: PortError): boolean {
+  return /^duplicate_\w+_not_found$/.test(words(error.details['error']) ?? '');
 }
 
 function threadOf(to: PlatformAddress): { thread_ts?: string } {

@@ -8,8 +8,12 @@ const limitMs = 1_500;
 const rememberMs = 3_600_000;
 const mostRemembered = 5_000;
 const quoteChars = 500;
+const mostMentions = 10;
 
-/** Adds to an event what Slack says only when it is asked: names, and the text that is answered. Never rejects. */
+/**
+ * Adds to an event what Slack says only when it is asked: names of the sender and of those mentioned, and the text that is
+ * answered. Never rejects.
+ */
 export interface Completion {
   complete(event: PlatformEvent, payload: unknown): Promise<PlatformEvent>;
 }
@@ -29,6 +33,15 @@ export function createCompletion(api: SlackApi, self: { readonly userId: string 
     const text = textToMarkdown({ text: words(root?.['text']) ?? '', blocks: null }, self.userId);
     return text === '' ? null : text.slice(0, quoteChars);
   });
+  const withNames = async (text: string): Promise<string> => {
+    const mentioned = [...new Set(text.match(/(?<![\w@])@[UW][A-Z0-9]{6,20}\b/g))].slice(0, mostMentions);
+    let named = text;
+    for (const mention of mentioned) {
+      const name = await names(mention.slice(1));
+      if (name !== null) named = named.replaceAll(mention, () => `@${name}`);
+    }
+    return named;
+  };
   return {
     complete: async (event, payload) => {
       let result = event;
@@ -36,6 +49,7 @@ export function createCompletion(api: SlackApi, self: { readonly userId: string 
       if (sender.name === sender.id && sender.isBot !== true) {
         result = { ...result, sender: { ...sender, name: (await names(sender.id)) ?? sender.id } };
       }
+      if (result.kind === 'message') result = { ...result, text: await withNames(result.text) };
       const answersUs = idOf(fields(fields(payload)['event'])['parent_user_id']) === self.userId;
       if (result.kind === 'message' && answersUs && chat.thread !== undefined) {
         const quoted = await roots(`${chat.id}/${chat.thread}`);

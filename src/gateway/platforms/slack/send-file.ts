@@ -8,6 +8,8 @@ import { idOf, listOf } from './fields.ts';
 
 /** Slack looks through a file before it shows it. */
 const shareLimitMs = 10_000;
+const uploadLimitMs = 30_000;
+const slowestBytesPerMs = 50;
 
 export interface FilePlace {
   readonly channel: string;
@@ -43,6 +45,7 @@ async function upload(url: string, file: OutboundFile, signal: AbortSignal): Pro
   stream.once('error', (error) => {
     broken = error;
   });
+  const limit = AbortSignal.timeout(uploadLimitMs + Math.ceil(file.sizeBytes / slowestBytesPerMs));
   let status: number;
   try {
     const response = await fetch(url, {
@@ -51,7 +54,7 @@ async function upload(url: string, file: OutboundFile, signal: AbortSignal): Pro
       body: Readable.toWeb(stream) as ReadableStream,
       duplex: 'half',
       redirect: 'error',
-      signal,
+      signal: AbortSignal.any([signal, limit]),
     });
     status = response.status;
     await response.body?.cancel();

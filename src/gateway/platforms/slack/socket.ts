@@ -102,10 +102,12 @@ export class SlackSocket {
     // A start that was given up while it asked for the address would connect afterwards.
     client.on('connecting', () => setImmediate(() => void (ended && end(client))));
     const gone = new Promise<void>((resolve) => client.once('disconnected', () => resolve()));
+    let stop = (): void => undefined;
     const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
+      stop = resolve;
     });
+    signal.addEventListener('abort', stop, { once: true });
+    if (isOver(signal)) stop();
     try {
       const address = await Promise.race([this.start(client), stopped.then(() => null)]);
       if (address === null) return;
@@ -114,6 +116,7 @@ export class SlackSocket {
       use.connected();
       await Promise.race([gone, stopped]);
     } finally {
+      signal.removeEventListener('abort', stop);
       this.address = null;
       // What was taken is still acknowledged.
       await Promise.race([queue(), sleep(500)]);
