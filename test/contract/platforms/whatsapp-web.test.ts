@@ -1,12 +1,12 @@
-import type { PlatformDescriptor } from '../../../src/gateway/platforms/platform.ts';
 import { whatsAppWeb } from '../../../src/gateway/platforms/whatsapp_web/descriptor.ts';
 import { readEvent } from '../../../src/gateway/platforms/whatsapp_web/read-event.ts';
+import { paired } from '../../support/platforms/whatsapp-web-phone.ts';
 import { createWhatsAppWebServer, type WhatsAppWebServer } from '../../support/platforms/whatsapp-web-server.ts';
 import { whatsAppWebSamples } from '../../support/platforms/whatsapp-web-samples.ts';
 import { describePlatform } from './conformance.ts';
 
 let server: WhatsAppWebServer | null = null;
-const descriptor = watched(whatsAppWeb);
+const descriptor = paired(whatsAppWeb, (shown) => server?.phoneSees(shown));
 const anna = { id: '4915550001', name: 'Anna' };
 const ben = { id: '4915550002', name: 'Ben' };
 
@@ -30,26 +30,3 @@ describePlatform({
     'fault-refused-token': 'a device that is logged out is paired anew by a person: whatsapp-web-device.test.ts',
   },
 });
-
-/** The phone looks at whatever the gateway shows. */
-function watched(inner: PlatformDescriptor): PlatformDescriptor {
-  return {
-    ...inner,
-    open: async (account) => {
-      const connection = await inner.open(account);
-      const run = connection.run.bind(connection);
-      connection.run = (inbox, signal) =>
-        run(
-          {
-            ...inbox,
-            show: (text) => {
-              inbox.show(text);
-              server?.phoneSees(text);
-            },
-          },
-          signal,
-        );
-      return connection;
-    },
-  };
-}

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Curve, proto, type BinaryNode, type KeyPair } from 'baileys';
 import jsQR from 'jsqr';
+import type { PlatformDescriptor } from '../../../src/gateway/platforms/platform.ts';
 
 /** What a QR code of WhatsApp Web says. */
 interface PairingCode {
@@ -83,5 +84,24 @@ export function scan(shown: string): PairingCode | null {
     noiseKey: Buffer.from(noiseKey, 'base64'),
     identityKey: Buffer.from(identityKey, 'base64'),
     secret: Buffer.from(secret, 'base64'),
+  };
+}
+
+/** The platform with a phone that looks at whatever its accounts show. */
+export function paired(inner: PlatformDescriptor, sees: (shown: string) => void): PlatformDescriptor {
+  return {
+    ...inner,
+    open: async (account) => {
+      const connection = await inner.open(account);
+      const run = connection.run.bind(connection);
+      connection.run = (inbox, signal) => {
+        const show = (text: string): void => {
+          inbox.show(text);
+          sees(text);
+        };
+        return run({ ...inbox, show }, signal);
+      };
+      return connection;
+    },
   };
 }

@@ -45,6 +45,8 @@ export interface WhatsAppWebServer extends PlatformServer {
   asksAgain(chat: TestChat, messageId: string): void;
   /** How often the message came over the wire. */
   arrivals(messageId: string): number;
+  /** An administrator takes the agent out of the group. */
+  removesFrom(chat: TestChat): void;
   /** How the next messages are addressed: by the hidden id, as is usual now, or by number. */
   addressBy(way: 'lid' | 'number'): void;
 }
@@ -150,6 +152,15 @@ class FakeWhatsApp implements WhatsAppWebServer {
       tag: 'receipt',
       attrs: { id: messageId, from: peer.lidJid, type: 'retry', t: now() },
       content: [{ tag: 'retry', attrs: { count: '1', id: messageId, t: now(), v: '1' } }],
+    });
+  }
+
+  removesFrom(chat: TestChat): void {
+    const gone = { tag: 'participant', attrs: { jid: `${this.phone.lid}@lid` } };
+    this.active?.send({
+      tag: 'notification',
+      attrs: { id: this.newId(), from: chat.id, type: 'w:gp2', participant: '774915550001@lid', t: now() },
+      content: [{ tag: 'remove', attrs: {}, content: [gone] }],
     });
   }
 
@@ -313,7 +324,8 @@ class FakeWhatsApp implements WhatsAppWebServer {
       return;
     }
     this.seen.set(id, (this.seen.get(id) ?? 0) + 1);
-    if (this.seen.get(id) === 1) await this.show(id, to, stanza);
+    const message = await this.open(to, stanza);
+    if (this.seen.get(id) === 1) await this.show(id, to, message);
     if (fault?.kind === 'accepted-then-cut') {
       connection.cut();
       return;
@@ -322,12 +334,17 @@ class FakeWhatsApp implements WhatsAppWebServer {
     connection.send({ tag: 'ack', attrs: { class: 'message', id, from: to, t: now(), type } });
   }
 
-  private async show(id: string, to: string, stanza: BinaryNode): Promise<void> {
+  /** As the receiver's phone does; a repeat must be readable too. */
+  private async open(to: string, stanza: BinaryNode): Promise<proto.Message> {
     const isGroup = to.endsWith('@g.us');
     const peer = isGroup ? [...this.peers.values()][0] : this.peers.get(numberOf(to));
     const author = isGroup ? this.phone.deviceLid : this.phone.deviceJid;
     const message = (await peer?.open(stanza, author)) ?? null;
     if (message === null) throw new Error('nothing in it is for the person');
+    return message;
+  }
+
+  private async show(id: string, to: string, message: proto.Message): Promise<void> {
     const all = this.shown.get(chatOf(to)) ?? [];
     this.shown.set(chatOf(to), all);
     const edit = message.protocolMessage;

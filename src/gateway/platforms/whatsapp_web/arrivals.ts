@@ -16,6 +16,13 @@ type Repository = ReturnType<MakeRepository>;
 /** A decrypted message with its envelope, as `readEvent` takes it. */
 export type Arrived = ReturnType<typeof decodeMessageNode>['fullMessage'] & { message?: proto.IMessage };
 
+interface Sealed {
+  readonly cipher: Uint8Array;
+  /** Whose ratchet it is; one step at a time. */
+  readonly scope: string;
+}
+type Decrypt = () => Promise<Uint8Array>;
+
 interface ArrivalsDeps {
   readonly auth: StoredAuth;
   /** Keeps the message. As long as it has not resolved the server is told nothing; it never rejects. */
@@ -57,28 +64,29 @@ export class Arrivals {
     return this.repository;
   };
 
-  private async take(
-    keys: SignalKeyStoreWithTransaction,
-    one: { readonly cipher: Uint8Array; readonly scope: string },
-    decrypt: () => Promise<Uint8Array>,
-  ): Promise<Uint8Array> {
+  private async take(keys: SignalKeyStoreWithTransaction, one: Sealed, decrypt: Decrypt): Promise<Uint8Array> {
     const { auth } = this.deps;
     const name = nameOf(one.cipher);
     const envelope = this.envelopes.get(name);
     this.envelopes.delete(name);
-    const again = await auth.arrived(name);
-    const plain =
-      again ??
-      (await keys.transaction(async () => {
-        const fresh = await decrypt();
-        await keys.set(arrivedChange(name, fresh));
-        return fresh;
-      }, one.scope));
+    const plain = (await auth.arrived(name)) ?? (await this.decrypted(keys, { ...one, name }, decrypt));
     if (envelope !== undefined) {
       for (const message of await this.read(envelope, plain)) await this.deps.keep(message);
     }
     await auth.done(name);
     return plain;
+  }
+
+  private decrypted(
+    keys: SignalKeyStoreWithTransaction,
+    { name, scope }: Sealed & { readonly name: string },
+    decrypt: Decrypt,
+  ): Promise<Uint8Array> {
+    return keys.transaction(async () => {
+      const plain = await decrypt();
+      await keys.set(arrivedChange(name, plain));
+      return plain;
+    }, scope);
   }
 
   private async read(envelope: BinaryNode, plain: Uint8Array): Promise<readonly Arrived[]> {

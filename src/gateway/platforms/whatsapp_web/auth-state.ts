@@ -15,6 +15,11 @@ export interface StoredAuth {
   arrived(name: string): Promise<Buffer | null>;
   /** It was acted on; the plaintext is not needed any more. */
   done(name: string): Promise<void>;
+  /**
+   * Called at once when the store fails, until it is set to another. Baileys takes such a failure for a message that cannot be
+   * read and refuses it for good, so the connection must be gone before that.
+   */
+  onFailure(handler: () => void): void;
   /** Forgets the device, so that the next start pairs a new one. */
   forget(): Promise<void>;
 }
@@ -31,7 +36,14 @@ const arrivedMs = 30 * 24 * 3_600_000;
  * are never uploaded or used before both are durable. Nothing is cached here.
  */
 export async function loadAuth(inbox: PlatformInbox): Promise<StoredAuth> {
-  const saved = await inbox.load(credsName);
+  let failed = (): void => undefined;
+  const counted = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      failed();
+      throw error;
+    });
+  const load = (name: string): Promise<string | null> => counted(inbox.load(name));
+  const saved = await load(credsName);
   const creds = saved === null ? initAuthCreds() : (decode(saved) as AuthenticationCreds);
   let dirty = saved === null;
   let last: Promise<void> = Promise.resolve();
@@ -45,7 +57,7 @@ export async function loadAuth(inbox: PlatformInbox): Promise<StoredAuth> {
         const all = withCreds ? { ...values, [credsName]: encode(creds) } : values;
         if (Object.keys(all).length === 0) return;
         try {
-          await inbox.save(all);
+          await counted(inbox.save(all));
         } catch (error) {
           dirty ||= withCreds;
           throw error;
@@ -61,14 +73,21 @@ export async function loadAuth(inbox: PlatformInbox): Promise<StoredAuth> {
   await forgetOld(inbox);
   return {
     creds,
-    keys: keyStore(inbox, write),
+    keys: keyStore(load, write),
+    onFailure: (handler) => {
+      failed = handler;
+    },
     touch: () => {
       dirty = true;
       void write({});
     },
-    flush: () => (dirty ? write({}) : last),
+    flush: async () => {
+      // Who wrote something else that failed knows it; credentials that are not saved are still to be written.
+      await last.catch(() => undefined);
+      if (dirty) await write({});
+    },
     arrived: async (name) => {
-      const value = await inbox.load(keyName(arrivedKind, name));
+      const value = await load(keyName(arrivedKind, name));
       return value === null ? null : Buffer.from(textOf(decode(value)).split(':')[1] ?? '', 'base64');
     },
     done: (name) => write({ [keyName(arrivedKind, name)]: null }),
@@ -86,12 +105,15 @@ export function arrivedChange(name: string, plain: Uint8Array): Parameters<KeySt
   return { [arrivedKind]: { [name]: value } } as Parameters<KeyStore['set']>[0];
 }
 
-function keyStore(inbox: PlatformInbox, write: (values: Record<string, string | null>) => Promise<void>): KeyStore {
+function keyStore(
+  load: PlatformInbox['load'],
+  write: (values: Record<string, string | null>) => Promise<void>,
+): KeyStore {
   return {
     get: async (type, ids) => {
       const found: Record<string, never> = {};
       for (const id of ids) {
-        const value = await inbox.load(keyName(type, id));
+        const value = await load(keyName(type, id));
         if (value === null) continue;
         const key = decode(value);
         found[id] = (

@@ -1,4 +1,5 @@
 import type { PlatformAccount, PlatformDescriptor, PlatformSettings } from '../platform.ts';
+import { textLimit } from './text-limit.ts';
 
 export const whatsAppWebSettings = {
   deviceName: {
@@ -35,7 +36,7 @@ export const whatsAppWeb: PlatformDescriptor = {
   id: 'whatsapp_web',
   title: 'WhatsApp (linked device)',
   capabilities: {
-    text: { max: 4096, unit: 'utf16' },
+    text: textLimit,
     dialect: 'whatsapp',
     edits: true,
     paceMs: { chat: 1_000, account: 250 },

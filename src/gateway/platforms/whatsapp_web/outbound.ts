@@ -10,12 +10,12 @@ import type {
   PlatformOutbound,
   SendOptions,
 } from '../platform.ts';
-import { whatsAppWeb } from './descriptor.ts';
 import { refusalOf, unsentError } from './failures.ts';
 import { uploadMedia } from './media.ts';
 import { isGroup, jidOf } from './people.ts';
 import type { SentMessages } from './sent-messages.ts';
 import type { Session } from './session.ts';
+import { textLimit } from './text-limit.ts';
 
 /** A session that can send, and what of the account's store it needs. */
 export interface Sender {
@@ -23,7 +23,6 @@ export interface Sender {
   readonly sent: SentMessages;
   /** Who wrote a message that came in, and what; null for one that is not remembered. */
   quoted(id: string): { readonly participant: string; readonly text: string } | null;
-  readonly ownJid: string;
 }
 
 interface OutboundDeps {
@@ -40,7 +39,6 @@ interface Going {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-const { text: limit } = whatsAppWeb.capabilities;
 const answerMs = 30_000;
 
 /** Sends through the session of now. Ids come from the delivery key, so a repeat is dropped by whoever has it already. */
@@ -104,8 +102,8 @@ async function sendFile(
 function addressed({ chat }: PlatformAddress, text: string): string {
   const jid = jidOf(chat);
   if (jid === null) throw new PortError('Platform.RecipientGone', 'This is no chat of WhatsApp.');
-  if (text.length > limit.max) {
-    throw new PortError('Platform.MessageRejected', `A message of WhatsApp has at most ${limit.max} characters.`);
+  if (text.length > textLimit.max) {
+    throw new PortError('Platform.MessageRejected', `A message of WhatsApp has at most ${textLimit.max} characters.`);
   }
   return jid;
 }
@@ -126,7 +124,9 @@ function textMessage(sender: Sender, jid: string, { text, replyTo }: OutboundTex
 /** Baileys is done when the message is on the wire; here it is done when the server has taken it. */
 async function relay({ session, sent }: Sender, message: proto.IMessage, going: Going): Promise<void> {
   const { jid, id, signal, attributes } = going;
-  await sent.save(id, message);
+  await sent.save(id, message).catch(() => {
+    throw new PortError('Platform.Unavailable', 'Nothing was sent: the message could not be noted down before.');
+  });
   if (signal.aborted) throw new PortError('Platform.Unavailable', 'Nothing was sent: it was given up before.');
   const answer = session.answerTo(id);
   const written = session.socket.relayMessage(jid, message, {

@@ -20,7 +20,8 @@ export interface SessionDeps {
   readonly log: PlatformLog;
   readonly auth: StoredAuth;
   readonly sent: SentMessages;
-  readonly keep: (message: Arrived) => Promise<void>;
+  /** Resolves once the message is kept; else it ends with `deliverAgain`. */
+  readonly keep: (message: Arrived, deliverAgain: () => Promise<never>) => Promise<void>;
   /** A code to pair with; again every 20 to 60 seconds until it is used. */
   showCode(code: string): void;
   opened(): void;
@@ -51,7 +52,7 @@ export function openSession(deps: SessionDeps): Session {
   const groups = new Groups((jid) => socket.groupMetadata(jid));
   const arrivals = new Arrivals({
     auth,
-    keep: deps.keep,
+    keep: (message) => deps.keep(message, deliverAgain),
     unreadable: (reason) => log.warn({ reason }, 'WhatsApp delivered what is no message'),
   });
   const socket = makeWASocket({
@@ -59,6 +60,10 @@ export function openSession(deps: SessionDeps): Session {
     makeSignalRepository: arrivals.makeRepository,
     cachedGroupMetadata: (jid) => groups.of(jid),
   });
+  const deliverAgain = (): Promise<never> => {
+    end(new Error('not kept'));
+    return new Promise<never>(() => undefined);
+  };
   socket.ws.prependListener('CB:message', arrivals.announce);
 
   let open = false;
@@ -81,9 +86,15 @@ export function openSession(deps: SessionDeps): Session {
       }
     });
   });
+  const end = (reason?: Error): void => {
+    void socket.end(reason);
+    // A closing handshake with a server that answers nothing would take half a minute.
+    (socket.ws as unknown as { readonly socket: { terminate(): void } | null }).socket?.terminate();
+  };
+  auth.onFailure(() => end(new Error('the store failed')));
   listen(socket, groups, deps);
 
-  const session: Session = {
+  return {
     socket,
     isOpen: () => open,
     isPairing: () => pairing,
@@ -102,13 +113,8 @@ export function openSession(deps: SessionDeps): Session {
       groups.of(jid).catch(() => log.debug({}, 'a group could not be looked at'));
       return groups.title(jid);
     },
-    end: (reason) => {
-      void socket.end(reason);
-      // A closing handshake with a server that answers nothing would take half a minute.
-      (socket.ws as unknown as { readonly socket: { terminate(): void } | null }).socket?.terminate();
-    },
+    end,
   };
-  return session;
 }
 
 /** What Baileys tells beside messages and the connection. */

@@ -119,7 +119,7 @@ class WhatsAppWeb implements PlatformConnection {
       log: this.account.log,
       auth,
       sent,
-      keep: (message) => this.keep(message, { ...running, session }),
+      keep: (message, deliverAgain) => this.keep(message, { ...running, deliverAgain }),
       showCode: (code) => {
         inbox.state('waiting', 'scan the QR code with WhatsApp on the phone: Settings, Linked devices, Link a device');
         inbox.show(renderUnicodeCompact(code, { border: 2 }));
@@ -144,7 +144,7 @@ class WhatsAppWeb implements PlatformConnection {
   }
 
   /** Never rejects: what cannot be kept ends the connection unacknowledged, so that it is delivered again. */
-  private async keep(message: Arrived, on: Running & { readonly session: Session }): Promise<void> {
+  private async keep(message: Arrived, on: Running & { deliverAgain(): Promise<never> }): Promise<void> {
     const event = readEvent(message, this.self());
     if (event === null) return;
     if (PortError.is(event)) {
@@ -156,8 +156,7 @@ class WhatsAppWeb implements PlatformConnection {
       await on.inbox.accept(event);
     } catch {
       this.account.log.warn({ key: event.key }, 'a message could not be kept; it will be delivered again');
-      on.session.end(new Error('not kept'));
-      await new Promise<never>(() => undefined);
+      await on.deliverAgain();
     }
     const { key } = message;
     if (event.kind !== 'message' || !key.id) return;
@@ -196,7 +195,6 @@ class WhatsAppWeb implements PlatformConnection {
           session,
           sent: running.sent,
           quoted: (id) => this.authors.get(id) ?? null,
-          ownJid: this.self().id,
         };
       }
       await new Promise<void>((resolve) => {
