@@ -11,9 +11,11 @@ export async function deliverMessage(
   input: DeliverMessageInput,
   signal: AbortSignal,
 ): Promise<DeliverMessageResult> {
-  const { to, conversationId, turn, what } = input;
+  const { conversationId, turn, what } = input;
   const text = deps.redact(await textOf(deps, input));
   if (text === '') return { state: 'sent', preview: '' };
+  // The person may have gone elsewhere since the turn began.
+  const to = (await deps.store.handoffs.to(conversationId, turn)) ?? input.to;
   signal.throwIfAborted();
   const common = { to, conversationId, turn, text };
   await deps.store.outbox.enqueue(

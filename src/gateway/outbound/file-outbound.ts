@@ -7,12 +7,14 @@ import { fileKindOf } from './file-kind.ts';
 
 /** Files of `send_file`, on the outbox. Works in a process without connections. */
 export function createFileOutbound(deps: {
-  readonly store: Pick<Store, 'outbox' | 'turns' | 'inbox'>;
+  readonly store: Pick<Store, 'outbox' | 'turns' | 'inbox' | 'handoffs'>;
   readonly bus: Pick<StreamBus, 'publish'>;
   /** Of an enabled account; undefined for every other. */
   readonly capabilitiesOf: (accountId: string) => PlatformCapabilities | undefined;
 }): FileOutbound {
   const addressOf = async (of: { conversationId: string; turn: number }): Promise<ReplyAddress | null> => {
+    const handedTo = await deps.store.handoffs.to(of.conversationId, of.turn);
+    if (handedTo !== null) return handedTo;
     const ids = (await deps.store.turns.get(of.conversationId, of.turn))?.inboundIds ?? [];
     for (const id of ids.toReversed()) {
       const to = (await deps.store.inbox.get(id))?.replyTo ?? null;

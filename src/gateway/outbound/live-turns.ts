@@ -108,11 +108,13 @@ export class LiveTurns implements Growing {
     inboundIds: readonly string[] | null,
   ): Promise<ReplyAddress | null> {
     const { store } = this.desk;
+    const handedTo = await store.handoffs.to(conversationId, turn);
     const begun = inboundIds === null ? await store.turns.get(conversationId, turn) : null;
     // A straggler of a turn that is over says nothing new.
     const ids = inboundIds ?? (begun?.state === 'running' ? begun.inboundIds : []);
     const last = ids.at(-1);
     if (last === undefined) return null;
+    if (handedTo !== null) return handedTo;
     return (await store.inbox.get(last))?.replyTo ?? null;
   }
 

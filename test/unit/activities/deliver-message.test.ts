@@ -43,6 +43,13 @@ describe('an answer', () => {
     expect(await bench.store.outbox.head(lane)).toBeNull();
   });
 
+  it('goes where its turn was handed over to', async () => {
+    const bench = await answered('hello');
+    await bench.store.handoffs.put({ conversationId, turn: 1, to: { platform: 'slack', chat: '9' } });
+    await deliverMessage(bench.deps, answerInput, calm());
+    expect(await bench.store.outbox.get(`${conversationId}/1`)).toMatchObject({ to: { platform: 'slack', chat: '9' } });
+  });
+
   it('carries no secret', async () => {
     const bench = await answered(`the key is ${secret}`);
     await deliverMessage(bench.deps, answerInput, calm());
