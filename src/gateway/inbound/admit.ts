@@ -3,6 +3,7 @@ import type { Store } from '../../store/ports.ts';
 import type { AccountConduct, ConfiguredAccount } from '../accounts.ts';
 import type { PlatformEvent } from '../platforms/platform.ts';
 import { groupPersonIdOf, personIdOf } from './names.ts';
+import { speakerName } from './turn-text.ts';
 
 export type Admission =
   | { readonly kind: 'let-in'; readonly user: PlatformUser; readonly personId: string; readonly isAdmin: boolean }
@@ -58,7 +59,7 @@ async function userOf(
     personId: standing.personId ?? personIdOf(account.id, sender.id),
     role: standing.role,
     via: standing.via,
-    name: sender.name === '' ? (known?.name ?? '') : sender.name,
+    name: speakerName(sender.name, known?.name ?? ''),
     directChat: chat.kind === 'direct' ? chat.id : (known?.directChat ?? null),
     since: known?.since ?? new Date().toISOString(),
   };

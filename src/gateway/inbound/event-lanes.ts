@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { BaseLogger } from 'pino';
 
 /** How a step of a lane ended: there may be more, there is nothing, or it is tried again later. */
@@ -89,6 +90,8 @@ export class EventLanes {
       entry.woken = false;
       step = await this.deps.step(lane);
       if (!goesOn(step, entry)) break;
+      // A long backlog must let everything else of the process have its turn.
+      await setImmediate();
     }
     this.running.delete(lane);
     if (this.stopped) return;

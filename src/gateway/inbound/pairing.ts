@@ -7,6 +7,7 @@ import { Lanes } from '../lanes.ts';
 import type { PlatformChat, PlatformSender } from '../platforms/platform.ts';
 import { Refusal } from '../refusal.ts';
 import { personIdOf } from './names.ts';
+import { speakerName } from './turn-text.ts';
 
 /** How strangers are let in: they get a code, and the owner gives it to the service. */
 export interface Pairing {
@@ -71,7 +72,7 @@ class StoredPairing implements Pairing {
       {
         account,
         userId: sender.id,
-        name: sender.name,
+        name: speakerName(sender.name, sender.id),
         chat: chat.id,
         codeHash: await this.hash(code),
         requestedAt: new Date(at).toISOString(),

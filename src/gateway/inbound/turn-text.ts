@@ -27,7 +27,7 @@ export function turnText(
     .join('\n');
 }
 
-/** A name in front of what is said; it cannot pass for a second speaker. */
+/** A name as it is kept and put in front of what is said: it cannot pass for a second speaker, nor steer a terminal. */
 export function speakerName(name: string, fallback: string): string {
   return oneLine(name.replace(/[:\p{Cc}]/gu, ' '), 60) || fallback;
 }

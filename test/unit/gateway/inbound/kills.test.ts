@@ -30,7 +30,7 @@ class Mortal {
     return (...args) => {
       if (this.isDead) return new Promise(() => undefined);
       this.calls += 1;
-      if (!this.isDead) return method(...args);
+      if (this.calls < this.killAt) return method(...args);
       this.die();
       return new Promise(() => undefined);
     };
