@@ -3,7 +3,7 @@ import {
   attachmentOf,
   botUser,
   commandInteraction,
-  inGuild,
+  overGateway,
   messageOf,
   pressInteraction,
   userOf,
@@ -41,9 +41,12 @@ export function discordSamples(): readonly unknown[] {
     ['MESSAGE_CREATE', written],
     [
       'MESSAGE_CREATE',
-      inGuild(group, messageOf({ channel: group.id, author, content: 'why?', answered, mentions: [botUser] })),
+      overGateway(group, messageOf({ channel: group.id, author, content: 'why?', answered, mentions: [botUser] })),
     ],
-    ['MESSAGE_CREATE', inGuild(thread, messageOf({ channel: thread.thread ?? '', author, content: 'in a thread' }))],
+    [
+      'MESSAGE_CREATE',
+      overGateway(thread, messageOf({ channel: thread.thread ?? '', author, content: 'in a thread' })),
+    ],
     ['MESSAGE_CREATE', messageOf({ channel: direct.id, author, content: '/status of it' })],
     ['MESSAGE_UPDATE', { ...written, edited_timestamp: new Date().toISOString() }],
     ['INTERACTION_CREATE', commandInteraction(group, anna, 'status', 'of it all')],

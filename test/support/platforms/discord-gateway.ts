@@ -24,6 +24,8 @@ const heartbeatMs = 300;
 export class DiscordGateway {
   /** Closes with this code instead of taking an identify or resume. */
   closeWith: number | null = null;
+  /** The address that clients are told, in place of the true one. */
+  named: string | null = null;
   readonly identifies: unknown[] = [];
   readonly resumes: unknown[] = [];
   readonly closes: number[] = [];
@@ -69,6 +71,10 @@ export class DiscordGateway {
   repeatLast(): void {
     const last = this.session?.events.at(-1);
     if (last !== undefined) this.send({ op: 0, ...last });
+  }
+
+  lastSequence(): number {
+    return this.session?.events.length ?? 0;
   }
 
   unacknowledged(): number {
@@ -139,7 +145,7 @@ export class DiscordGateway {
       user: botUser,
       guilds: [{ id: guildId, unavailable: true }],
       session_id: this.session.id,
-      resume_gateway_url: address,
+      resume_gateway_url: this.named ?? address,
       application: { id: applicationId, flags: 0 },
     });
     this.put('GUILD_CREATE', guildWith(this.chats()));

@@ -77,9 +77,11 @@ export function messageOf(fields: {
   };
 }
 
-/** What the gateway adds to a message of a server. */
-export function inGuild<T extends object>(chat: TestChat, message: T): T {
-  return chat.kind === 'direct' ? message : { ...message, guild_id: guildId, member: member() };
+/** A message with what the gateway adds to it. */
+export function overGateway<T extends object>(chat: TestChat, message: T): T {
+  if (chat.kind === 'direct') return { ...message, channel_type: ChannelType.DM };
+  const type = chat.thread === undefined ? ChannelType.GuildText : ChannelType.PublicThread;
+  return { ...message, guild_id: guildId, member: member(), channel_type: type };
 }
 
 export function attachmentOf(origin: string, file: Omit<TestFile, 'kind'>): APIAttachment {

@@ -18,7 +18,7 @@ import {
   channelObject,
   channelOf,
   commandInteraction,
-  inGuild,
+  overGateway,
   messageOf,
   pressInteraction,
   snowflake,
@@ -51,6 +51,8 @@ export class DiscordServer implements PlatformServer {
   readonly gateway: DiscordGateway;
   /** Bodies of messages as they were sent. */
   readonly posted: RESTPostAPIChannelMessageJSONBody[] = [];
+  /** Method and path of every call of the REST API. */
+  readonly requests: string[] = [];
   /** Callbacks of interactions, and when after the interaction they came. */
   readonly callbacks: { readonly type: number; readonly flags: number; readonly afterMs: number }[] = [];
   private readonly http: Server;
@@ -59,6 +61,7 @@ export class DiscordServer implements PlatformServer {
   private readonly chats = new Map<string, TestChat>();
   private readonly bytes = new Map<string, Buffer>();
   private readonly nonces = new Map<string, APIMessage>();
+  private readonly hidden = new Set<string>();
   private readonly typed: string[] = [];
   private readonly answers: string[] = [];
   private readonly interactions = new Map<
@@ -67,6 +70,7 @@ export class DiscordServer implements PlatformServer {
   >();
   private registered: string[] = [];
   private faults: PlatformFault[] = [];
+  private exhaustMs: number | null = null;
   private wedged: Promise<void> | null = null;
   private unwedge: () => void = () => undefined;
 
@@ -111,7 +115,7 @@ export class DiscordServer implements PlatformServer {
       const one = this.find(channelOf(chat), edits);
       if (one === undefined) throw new Error('no such message to edit');
       one.message = { ...one.message, content: text, edited_timestamp: new Date().toISOString() };
-      this.gateway.dispatch('MESSAGE_UPDATE', inGuild(chat, one.message));
+      this.gateway.dispatch('MESSAGE_UPDATE', overGateway(chat, one.message));
       return Promise.resolve(edits);
     }
     const message = messageOf({
@@ -124,7 +128,7 @@ export class DiscordServer implements PlatformServer {
       answered: said.replyTo === undefined ? undefined : this.find(channelOf(chat), said.replyTo)?.message,
     });
     this.keep(message);
-    this.gateway.dispatch('MESSAGE_CREATE', inGuild(chat, message));
+    this.gateway.dispatch('MESSAGE_CREATE', overGateway(chat, message));
     return Promise.resolve(message.id);
   }
 
@@ -202,6 +206,18 @@ export class DiscordServer implements PlatformServer {
     return this.gateway.unacknowledged();
   }
 
+  /** The next message is the last one that its channel takes for so long. */
+  exhaustNext(ms: number): void {
+    this.exhaustMs = ms;
+  }
+  /** The bot is no longer let into the channel. */
+  hide(chat: TestChat): void {
+    this.hidden.add(channelOf(chat));
+  }
+  gatewayUrl(): string {
+    return this.address();
+  }
+
   private origin(): string {
     return `http://127.0.0.1:${this.port}`;
   }
@@ -218,6 +234,7 @@ export class DiscordServer implements PlatformServer {
       response.writeHead(bytes === undefined ? 404 : 200, { 'content-length': String(bytes?.length ?? 0) }).end(bytes);
       return;
     }
+    this.requests.push(`${request.method} ${url.pathname}`);
     const path = parts.slice(2);
     const writes = /^(POST|PATCH) channels \S+ messages/.test(`${request.method} ${path.join(' ')}`);
     const fault = writes ? this.faults.shift() : undefined;
@@ -243,6 +260,9 @@ export class DiscordServer implements PlatformServer {
     if (parts[0] === 'interactions') return this.callBack(parts[2] ?? '', body);
     if (parts[0] === 'webhooks') return this.followUp(parts[2] ?? '', body);
     if (request.headers.authorization !== `Bot ${token}`) return unauthorized;
+    if (parts[0] === 'channels' && this.hidden.has(parts[1] ?? '')) {
+      return [403, { message: 'Missing Access', code: 50001 }];
+    }
     const route = `${request.method} ${parts.map((part, at) => (at % 2 === 1 && !part.startsWith('@') ? '*' : part)).join('/')}`;
     const handler = this.routes[route];
     return handler === undefined ? [404, { message: '404: Not Found', code: 0 }] : handler(parts, body, url);
@@ -254,7 +274,7 @@ export class DiscordServer implements PlatformServer {
     'GET gateway/*': () => [
       200,
       {
-        url: this.address(),
+        url: this.gateway.named ?? this.address(),
         shards: 1,
         session_start_limit: { total: 1000, remaining: 999, reset_after: 60_000, max_concurrency: 1 },
       },
@@ -339,8 +359,17 @@ export class DiscordServer implements PlatformServer {
     this.nonces.set(key, message);
     this.keep(message);
     const chat = this.chats.get(channel);
-    this.gateway.dispatch('MESSAGE_CREATE', chat === undefined ? message : inGuild(chat, message));
-    return [200, message];
+    this.gateway.dispatch('MESSAGE_CREATE', chat === undefined ? message : overGateway(chat, message));
+    const resetMs = this.exhaustMs;
+    this.exhaustMs = null;
+    if (resetMs === null) return [200, message];
+    const headers = {
+      'x-ratelimit-limit': '5',
+      'x-ratelimit-remaining': '0',
+      'x-ratelimit-reset-after': String(resetMs / 1000),
+      'x-ratelimit-bucket': 'a-bucket',
+    };
+    return [200, message, headers];
   }
 
   private interact(interaction: APIInteraction): void {

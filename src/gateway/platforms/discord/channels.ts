@@ -1,7 +1,7 @@
-import { fields, list, name, type Fields } from '../json-fields.ts';
+import { fields, list, name, whole, type Fields } from '../json-fields.ts';
 import { PortError } from '../../../lib/port-error.ts';
 import { segment, type DiscordApi } from './api.ts';
-import { dispatchOf, knownChannel, type KnownChannel } from './read-event.ts';
+import { dispatchOf, isThread, knownChannel, type KnownChannel } from './read-event.ts';
 
 const most = 20_000;
 
@@ -39,6 +39,8 @@ export class Channels {
     const { data } = dispatch;
     const id = name(data['channel_id']);
     if (id === null || this.known.has(id) || name(data['guild_id']) === null) return;
+    // What is new over the gateway says at least that it is no thread; what was read up does not.
+    if (whole(data['channel_type']) !== null && !isThread(data['channel_type'])) return;
     try {
       const path = `/channels/${segment(id)}` as const;
       this.put({ ...fields(await this.api.call({ method: 'Get', path, signal })), id });

@@ -187,12 +187,19 @@ function readChat(data: Fields, context: EventContext): PlatformChat | null {
   return { id: known.parent, kind: 'group', thread: id, ...title };
 }
 
-/** What the description of a channel tells. Types 10 to 12 are threads; others have a category as parent. */
+/** What the description of a channel tells; channels that are no threads have a category as parent. */
 export function knownChannel(channel: Fields): KnownChannel {
   const title = words(channel['name'])?.slice(0, 100);
   const parent = name(channel['parent_id']);
-  const isThread = channel['type'] === 10 || channel['type'] === 11 || channel['type'] === 12;
-  return { ...(isThread && parent !== null ? { parent } : {}), ...(title === undefined ? {} : { title }) };
+  return {
+    ...(isThread(channel['type']) && parent !== null ? { parent } : {}),
+    ...(title === undefined ? {} : { title }),
+  };
+}
+
+/** Of announcements, public and private. */
+export function isThread(type: unknown): boolean {
+  return type === 10 || type === 11 || type === 12;
 }
 
 function readSender(user: unknown, data: Fields): PlatformSender | null {
