@@ -1,5 +1,6 @@
 import { definePlatform } from '../define-platform.ts';
 import type { PlatformSettings } from '../platform.ts';
+import { sendBytes } from './limits.ts';
 
 const settings = {
   token: {
@@ -35,7 +36,7 @@ export const discord = definePlatform<DiscordSettings>({
     typingMs: 10_000,
     threads: true,
     commands: 'native',
-    files: { sendBytes: 10 * 1024 * 1024, receiveBytes: 500 * 1024 * 1024, captionMax: 2000 },
+    files: { sendBytes, receiveBytes: 500 * 1024 * 1024, captionMax: 2000 },
     voiceNotes: true,
     sendsOnce: 'native',
     // "The past few minutes", says Discord.

@@ -4,9 +4,10 @@ import type { JsonValue } from '../../../contracts/json.ts';
 import type { PlatformAccount, PlatformConnection } from '../platform.ts';
 import { fields, words } from '../json-fields.ts';
 import { createApi, segment, type DiscordApi } from './api.ts';
-import { discord, type DiscordSettings } from './descriptor.ts';
+import type { DiscordSettings } from './descriptor.ts';
 import { portErrorOf } from './errors.ts';
 import { Interactions } from './interactions.ts';
+import { sendBytes } from './limits.ts';
 import { createOutbound } from './outbound.ts';
 import { attachmentUrl, fileReference } from './read-files.ts';
 import { Receiver } from './receiver.ts';
@@ -36,7 +37,7 @@ export function openDiscord({ settings, log }: PlatformAccount<DiscordSettings>)
   });
   const closing = new AbortController();
   return {
-    outbound: createOutbound(api, interactions, discord.capabilities.files.sendBytes),
+    outbound: createOutbound(api, interactions, sendBytes),
     run: (inbox, signal) => receiver.run(inbox, AbortSignal.any([signal, closing.signal])),
     probe: () => receiver.probe(),
     identify,
