@@ -112,9 +112,10 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
       connections.start();
     },
     stop: async () => {
-      // Nothing new comes in while what runs ends.
+      // Sends under way end while there are connections to send over.
+      await outbound.stop();
       await connections.stop();
-      await Promise.all([inbound.stop(), outbound.stop(), handoffs.stop()]);
+      await Promise.all([inbound.stop(), handoffs.stop()]);
     },
   };
 }

@@ -119,9 +119,12 @@ describe('when Discord has dropped the session', () => {
     await say('missed 1');
     await say('missed 2');
     bench.inbox.refuse('before');
-    await bench.connect();
+    // Not connected, in its own words, until it has read up.
+    const dying = new AbortController();
+    const reading = (await bench.openWith({})).run(bench.inbox, dying.signal).catch(() => undefined);
     await until('it is offered', () => bench.inbox.offers.length > 2);
-    await bench.disconnect();
+    dying.abort();
+    await reading;
     bench.inbox.refuse(null);
     await bench.connect();
     await bench.message('missed 2');

@@ -66,6 +66,13 @@ export class Receiver {
     await this.link.probe(probeMs);
   }
 
+  private async settle(taker: Taker, progress: Progress, inbox: PlatformInbox): Promise<void> {
+    inbox.state('connecting', 'Reading what came meanwhile.');
+    await taker.catchUp();
+    await progress.flush();
+    inbox.state('connected');
+  }
+
   /** One connection, with all its resumes. @returns why it ended, or null with the signal. */
   private async once(inbox: PlatformInbox, progress: Progress, signal: AbortSignal): Promise<PortError | null> {
     const ending = new AbortController();
@@ -89,8 +96,9 @@ export class Receiver {
         },
         on: {
           connected: () => {
-            inbox.state('connected');
-            if (!progress.isSettled()) queue.add(() => taker.catchUp());
+            if (progress.isSettled()) inbox.state('connected');
+            // A new session counts once it is on disk: before, what it brings is lost to a process that dies.
+            else queue.add(() => this.settle(taker, progress, inbox));
           },
           closed: (code) => inbox.state('waiting', `The connection to Discord ended (${code}); it is made again.`),
           dispatch: (payload) => {
