@@ -98,13 +98,14 @@ describe.each(['telegram', 'discord', 'slack'] as const)('on %s', (id) => {
   });
 
   describe.each(['gateway', 'everything'] as const)('SIGKILL of %s', (victim) => {
-    it.each(moments)('$name: answered once', async ({ prepare, reached, thinkMs = 0, cutsSend }) => {
+    it.each(moments)('$name: answered once', async (moment) => {
+      const { thinkMs = 0, cutsSend } = moment;
       cases += 1;
       const scene = { one, platform, words: `question ${String(cases)}`, answer: `answer ${String(cases)}` };
       one.model.turn(scene.words, { ...text(scene.answer), delayMs: thinkMs } as ReturnType<typeof text>);
-      await prepare?.(scene);
+      await moment.prepare?.(scene);
       await platform.server.says({ chat: platform.direct(0), from: platform.person(0), text: scene.words });
-      await reached(scene);
+      await moment.reached(scene);
       await kill(one, victim);
 
       await until('the message is answered', () => shown(platform, scene.answer) > 0);

@@ -124,6 +124,8 @@ export class Transcript {
       case 'notice':
         this.notice(event.turn, event.text, 'info');
         break;
+      case 'outbox':
+        break;
       case 'turn-finished':
         // The answer's end stays in the tail until the store has confirmed it.
         this.tools.clear();

@@ -51,13 +51,15 @@ export async function setUpPlatform(setup: PlatformSetup): Promise<void> {
 async function showPairing(setup: PlatformSetup, id: string): Promise<void> {
   await setup.say('Waiting for the code to scan ...');
   let last: string | null = null;
-  for (const until = Date.now() + pairingLimitMs; Date.now() < until; await pause(1_000)) {
+  const until = Date.now() + pairingLimitMs;
+  while (Date.now() < until) {
     const account = (await setup.accounts()).find((one) => one.id === id);
     if (account?.state === 'connected') return;
     if (account?.state === 'failed') throw new CliError(`${id}: ${account.detail}`);
     const shown = account?.shown ?? null;
     if (shown !== null && shown !== last) await setup.say(shown);
     last = shown;
+    await pause(1_000);
   }
   throw new CliError('Nobody scanned the code.', {
     hint: `hermes gateway platforms shows it as long as ${id} is enabled.`,

@@ -91,7 +91,7 @@ export function createGateway(core: Core, parts: GatewayParts): Gateway {
   return {
     start: async () => {
       relay.start();
-      platforms.start();
+      await platforms.start();
       await listenSomewhere(api, source.current().api, log);
       writeRunFile(core.paths.run.api, { url: api.url() });
     },
