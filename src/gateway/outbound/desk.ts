@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OutboxLane, OutboxRow } from '../../store/outbox-ports.ts';
 import type { Accounts, OpenAccount } from '../accounts.ts';
@@ -41,16 +42,18 @@ export class Desk {
     return this.accounts.get(lane.account);
   }
 
-  /** One request to a platform: it ends in time, and when the sender does. */
+  /** One request to a platform: it ends in time, and when the sender does, even where it does not hear the signal. */
   async request<T>(work: (signal: AbortSignal) => Promise<T>, limitMs = this.times.sendMs): Promise<T> {
     const ending = new AbortController();
     const limit = setTimeout(() => ending.abort(new Error('it took too long')), limitMs);
     limit.unref();
     if (this.isClosed) ending.abort(stopping());
     this.requests.add(ending);
+    const heard = new AbortController();
     try {
-      return await work(ending.signal);
+      return await Promise.race([work(ending.signal), deaf(ending.signal, heard.signal, this.times.graceMs)]);
     } finally {
+      heard.abort();
       clearTimeout(limit);
       this.requests.delete(ending);
     }
@@ -79,6 +82,13 @@ export class Desk {
     const text = `A message to ${row.to.platform} ${what}.`;
     this.deps.bus.publish({ conversationId, turn, kind: 'notice', text });
   }
+}
+
+/** Rejects a while after the signal: who hears it knows better what became of the request. */
+async function deaf(ending: AbortSignal, heard: AbortSignal, graceMs: number): Promise<never> {
+  if (!ending.aborted) await once(ending, 'abort', { signal: heard });
+  await sleep(graceMs, undefined, { ref: false, signal: heard });
+  throw ending.reason as Error;
 }
 
 function stopping(): Error {

@@ -11,12 +11,14 @@ export class Pace {
 
   /** Takes the next free moment for a message to the chat and waits for it. Rejects when the signal aborts. */
   async turn(lane: OutboxLane, pace: PaceMs, signal: AbortSignal): Promise<void> {
+    // First the chat's own pause: as long as it lasts, the account is free for its other chats.
+    await pauseUntil(this.at(keyOf(lane)), signal);
     const now = Date.now();
     const at = Math.max(now, this.at(lane.account), this.at(keyOf(lane)));
     this.next.set(lane.account, at + pace.account);
     this.next.set(keyOf(lane), at + pace.chat);
     this.sweep(now);
-    if (at > now) await sleep(at - now, undefined, { signal });
+    await pauseUntil(at, signal);
   }
 
   /** Takes a moment for something that may as well be left out, as an edit of what is still growing. */
@@ -41,6 +43,11 @@ export class Pace {
     this.sweptAt = now;
     for (const [key, at] of this.next) if (at < now) this.next.delete(key);
   }
+}
+
+async function pauseUntil(at: number, signal: AbortSignal): Promise<void> {
+  const leftMs = at - Date.now();
+  if (leftMs > 0) await sleep(leftMs, undefined, { signal });
 }
 
 export function keyOf({ account, chat }: OutboxLane): string {

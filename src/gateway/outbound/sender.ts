@@ -6,7 +6,7 @@ import { answeredTurn, type Desk } from './desk.ts';
 import { keyOf } from './pace.ts';
 import type { PartSender } from './part-sender.ts';
 
-/** Chats written into at the same time, and chats looked at ahead. */
+/** Chats of one account written into at the same time, and looked at ahead; one that hangs takes nothing from others. */
 const lanesAtOnce = 64;
 const lanesPerLook = 256;
 /** What a speech endpoint takes. */
@@ -17,6 +17,8 @@ export class Sender {
   private readonly desk: Desk;
   private readonly parts: PartSender;
   private readonly active = new Set<string>();
+  /** How many of them by account. */
+  private readonly busy = new Map<string, number>();
   /** Chats that got something new, maybe, while their last message was under way. */
   private readonly missed = new Set<string>();
   private readonly timers = new Set<NodeJS.Timeout>();
@@ -59,9 +61,14 @@ export class Sender {
     try {
       const accounts = this.desk.accounts.list().map(({ id }) => id);
       const open = accounts.filter((id) => this.desk.accounts.get(id) !== undefined);
-      if (open.length === 0) return;
-      const due = await this.desk.store.outbox.dueLanes(open, new Date().toISOString(), lanesPerLook);
-      for (const lane of due) this.begin(lane);
+      for (const id of open) {
+        if (this.isFull(id)) {
+          this.missed.add(id);
+          continue;
+        }
+        const due = await this.desk.store.outbox.dueLanes([id], new Date().toISOString(), lanesPerLook);
+        for (const lane of due) this.begin(lane);
+      }
     } catch (error) {
       this.desk.deps.log.warn({ error: String(error) }, 'the outbox could not be read');
     }
@@ -70,17 +77,27 @@ export class Sender {
   private begin(lane: OutboxLane): void {
     const key = keyOf(lane);
     if (this.isStopped) return;
-    if (this.active.has(key) || this.active.size >= lanesAtOnce) {
+    if (this.active.has(key) || this.isFull(lane.account)) {
       this.missed.add(key);
       return;
     }
     this.active.add(key);
+    this.count(lane.account, 1);
     void this.empty(lane).finally(() => {
       this.active.delete(key);
+      this.count(lane.account, -1);
       if (this.missed.size === 0) return;
       this.missed.clear();
       this.nudge();
     });
+  }
+
+  private isFull(account: string): boolean {
+    return (this.busy.get(account) ?? 0) >= lanesAtOnce;
+  }
+
+  private count(account: string, more: 1 | -1): void {
+    this.busy.set(account, (this.busy.get(account) ?? 0) + more);
   }
 
   /** Sends until nothing is due for the chat. Never rejects. */
