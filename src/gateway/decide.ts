@@ -12,13 +12,15 @@ export interface DecideMessage {
   readonly answer: string | null;
   /** Who decided, for the record. */
   readonly by: string;
+  /** Whether they may let the agent spend more; absent: yes, as its owner. */
+  readonly isAdmin?: boolean;
 }
 
 /**
  * Records a person's word, tells the workflow and the watchers.
  * Contract: durable once it resolves, whether or not the workflow could be told: the relay sees to that. `decided` is
- * false when it was decided or closed before, and `row` says how. Rejects with a Refusal (unknown, or the wrong kind of
- * answer) or a PortError `Storage.*`.
+ * false when it was decided or closed before, and `row` says how. Rejects with a Refusal (unknown, the wrong kind of
+ * answer, not theirs to decide) or a PortError `Storage.*`.
  */
 export type Decide = (message: DecideMessage) => Promise<{ decided: boolean; row: ApprovalRow }>;
 
@@ -51,6 +53,9 @@ export function createDecide(deps: { store: Store; relay: Relay; bus: StreamBus 
 }
 
 function checkFits(asked: ApprovalRow, message: DecideMessage): void {
+  if (asked.kind === 'budget' && message.decision === 'approve' && message.isAdmin === false) {
+    throw new Refusal('Api.Unauthorized', 'Only an admin of this agent can let it spend more.');
+  }
   if (asked.kind !== 'question') {
     if (message.decision !== 'answer') return;
     throw new Refusal('Api.Invalid', `"${asked.title}" wants approve or deny, not an answer.`, { param: 'decision' });

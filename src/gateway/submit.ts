@@ -28,6 +28,15 @@ export interface SubmitMessage {
   readonly replyTo?: ReplyAddress | undefined;
   /** The owner of the service unless named. */
   readonly personId?: string | undefined;
+  /** What waits for a word and may take it from this text; absent: everything, said now by the owner. */
+  readonly decides?: 'nothing' | WordOf | undefined;
+}
+
+interface WordOf {
+  /** ISO. Nobody answers what had not been asked by then. */
+  readonly saidAt: string;
+  /** As in DecideMessage. */
+  readonly isAdmin: boolean;
 }
 
 interface SubmitResult {
@@ -167,8 +176,9 @@ async function takeAsDecision(
   conversation: ConversationRow,
   message: SubmitMessage,
 ): Promise<SubmitResult | null> {
+  if (message.decides === 'nothing') return null;
   const waiting = await store.approvals.list({ state: 'waiting', conversationId: conversation.id, limit: 50 });
-  const reading = readAsDecision(waiting, message);
+  const reading = readAsDecision(waiting, message, message.decides);
   if (reading === null) return null;
   const { conversationId, id } = reading.approval;
   const entry = { requestHash: id, inboundId: id, conversationId };
@@ -185,11 +195,13 @@ interface Reading {
 }
 
 /** The oldest thing that waits and that the text can answer. */
-function readAsDecision(waiting: readonly ApprovalRow[], message: SubmitMessage): Reading | null {
+function readAsDecision(waiting: readonly ApprovalRow[], message: SubmitMessage, word?: WordOf): Reading | null {
   const spoken = readDecisionWords(message.text);
-  const inOrder = [...waiting].sort((one, other) => one.askedAt.localeCompare(other.askedAt));
+  const inOrder = waiting
+    .filter(({ askedAt }) => word === undefined || askedAt <= word.saidAt)
+    .sort((one, other) => one.askedAt.localeCompare(other.askedAt));
   for (const approval of inOrder) {
-    const common = { approvalId: approval.id, by: spokenBy(message) };
+    const common = { approvalId: approval.id, by: spokenBy(message), isAdmin: word?.isAdmin ?? true };
     if (approval.kind === 'question') {
       const answer = chosen(approval.choices, message.text.trim());
       return { approval, decision: { ...common, decision: 'answer', scope: 'once', answer } };

@@ -46,9 +46,6 @@ export const turnCommands = {
       }
       return approvable;
     });
-    if (asked.kind === 'budget' && !call.speaker.isAdmin) {
-      throw new Refusal('Api.Unauthorized', 'Only an admin of this agent can let it spend more.');
-    }
     return decided(deps, call, asked, { decision: 'approve', scope, answer: null });
   },
   deny: async (deps, call) => {
@@ -118,7 +115,12 @@ async function decided(
   asked: ApprovalRow,
   word: { decision: 'approve' | 'deny'; scope: DecisionScope; answer: string | null },
 ): Promise<string> {
-  const { row } = await createDecide(deps)({ approvalId: asked.id, ...word, by: call.key });
+  const { row } = await createDecide(deps)({
+    approvalId: asked.id,
+    ...word,
+    by: call.key,
+    isAdmin: call.speaker.isAdmin,
+  });
   const title = firstWords(row.title, 200);
   if (row.decidedBy !== call.key) return `That was decided already (${row.state}): ${title}`;
   const how = word.decision === 'approve' ? `Approved${scopeWords[row.scope ?? 'once']}` : 'Denied';

@@ -137,9 +137,11 @@ function isPassing(error: unknown): boolean {
   return PortError.is(error) && error.retryable;
 }
 
+const finalRefusals: readonly Refusal['code'][] = ['Api.Invalid', 'Api.TooLarge', 'Api.Unauthorized'];
+
 /** Whether the same thing would be refused every time. */
 function isFinal(error: unknown): boolean {
-  return error instanceof Refusal && (error.code === 'Api.Invalid' || error.code === 'Api.TooLarge');
+  return error instanceof Refusal && finalRefusals.includes(error.code);
 }
 
 function sentence(text: string): string {

@@ -58,6 +58,7 @@ async function decideBy(
       scope: choice.scope ?? 'once',
       answer: choice.answer ?? null,
       by,
+      isAdmin: speaker.isAdmin,
     });
     if (decided || row.decidedBy === by) return { text: choice.label, decided: true };
     return { text: howDecided(row, meaning), decided: false };

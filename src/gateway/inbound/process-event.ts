@@ -19,6 +19,8 @@ import { speakerName, turnText } from './turn-text.ts';
 
 /** How long events of an account wait that is not enabled (any more). */
 const notEnabledMs = 5_000;
+/** How far a platform's clock may be from this machine's. */
+const clocksApartMs = 60_000;
 
 /**
  * Does what the first event of a lane asks for and settles it. Every effect is named by the event's key, so that doing it
@@ -95,7 +97,8 @@ export class EventProcessor {
     const conversation = await this.conversationOf(members[0] ?? head, speaker);
     const text = await this.textOf(membersFrom(members), { ...of, conversation });
     if (text === '') return this.ignore(head, event, 'says nothing');
-    await this.deps.submit(this.message(event, speaker, conversation, text));
+    const decides = { saidAt: saidAt(members[0] ?? head, event), isAdmin: speaker.isAdmin };
+    await this.deps.submit({ ...this.message(event, speaker, conversation, text), decides });
     return this.settle(head, 'done');
   }
 
@@ -159,6 +162,8 @@ export class EventProcessor {
       await this.deps.submit({
         ...this.message(event, speaker, conversation, `${name}${message.text}`),
         busyMode: message.busyMode,
+        // Whoever says by a command what becomes of it means no answer.
+        decides: 'nothing',
       });
     }
     return this.settle(head, 'done');
@@ -213,6 +218,15 @@ export class EventProcessor {
 
 function addressOf(account: string, { chat }: PlatformEvent) {
   return { platform: account, chat: chat.id, ...(chat.thread === undefined ? {} : { thread: chat.thread }) };
+}
+
+/**
+ * When a word was said, for what it can be the answer to: never later than it came, and not much later than the platform
+ * says, whose clock may be another. What was written during an outage approves nothing that was asked meanwhile.
+ */
+function saidAt(row: PlatformEventRow, event: PlatformEvent): string {
+  const latest = Date.parse(event.at) + clocksApartMs;
+  return latest < Date.parse(row.receivedAt) ? new Date(latest).toISOString() : row.receivedAt;
 }
 
 /** `//x` says `/x`; what is no command and begins with a slash stays as it is. */

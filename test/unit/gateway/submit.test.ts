@@ -91,8 +91,8 @@ describe('submitting a message', () => {
     await vi.waitFor(async () => expect((await store.turns.ofInbound(inboundId))?.state).toBe('done'), soon);
     await say('b', { conversation: { id: conversationId } });
     await vi.waitFor(() => expect(conversations.signals).toHaveLength(3), soon);
-    expect(conversations.signals[1]?.start).toEqual({ fresh: true, title: 'T' });
-    expect(conversations.signals[2]?.start).toEqual({ fresh: false, title: 'T' });
+    expect(conversations.signals[1]?.start).toEqual({ fresh: true, title: 'T', personId: 'anna' });
+    expect(conversations.signals[2]?.start).toEqual({ fresh: false, title: 'T', personId: 'anna' });
   });
 
   it("uses the message's busy mode, else the conversation's", async () => {

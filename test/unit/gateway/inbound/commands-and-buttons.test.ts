@@ -83,7 +83,9 @@ const meaning: ButtonMeaning = {
   ],
 };
 
-async function openAsked(options: Parameters<typeof openInbound>[0] & { where?: string } = {}) {
+async function openAsked(
+  options: Parameters<typeof openInbound>[0] & { where?: string; kind?: 'approval' | 'question' | 'budget' } = {},
+) {
   const one = await openInbound({
     ...options,
     conduct: { groups: ['*'], allow: ['8'], ...options.conduct },
@@ -92,7 +94,7 @@ async function openAsked(options: Parameters<typeof openInbound>[0] & { where?: 
   const { id } = await talkOf(one.store, options.where ?? 'anna');
   await one.store.approvals.ask({
     id: 'ask:1',
-    kind: 'approval',
+    kind: options.kind ?? 'approval',
     title: 'Run rm',
     detail: '',
     choices: [],
@@ -108,8 +110,9 @@ async function openAsked(options: Parameters<typeof openInbound>[0] & { where?: 
 
 async function talkOf(store: Store, personId: string) {
   if (personId === 'anna') return store.conversations.current(personId);
-  const made = await store.conversations.create({ id: 'c-group', personId, platform: account });
-  await store.chatConversations.set('telegram:-1', made.id);
+  const made = await store.conversations.create({ id: 'c-other', personId, platform: account });
+  if (personId.startsWith('group:')) await store.chatConversations.set('telegram:-1', made.id);
+  else await store.conversations.setCurrent(personId, made.id);
   return made;
 }
 
@@ -181,6 +184,77 @@ describe('a plain word', () => {
     await idle();
     expect(await state()).toBe('approved');
     expect(await texts()).toEqual([]);
+  });
+});
+
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+
+describe('a word written before anything was asked', () => {
+  it('approves nothing: not when it arrives late', async () => {
+    const { inbox, idle, state, texts } = await openAsked();
+    await inbox.accept(message('ok', { at: minutesAgo(5) }));
+    await idle();
+    expect(await state()).toBe('waiting');
+    expect(await texts()).toEqual(['ok']);
+  });
+
+  it('approves nothing: not when it waited in the service', async () => {
+    const first = await openInbound({ start: false });
+    await first.inbox.accept(message('ok'));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const { idle, state, texts, inbound } = await openAsked({ gateway: first, start: false });
+    await inbound.start();
+    await idle();
+    expect(await state()).toBe('waiting');
+    expect(await texts()).toEqual(['ok']);
+  });
+
+  it('answers no question', async () => {
+    const { inbox, idle, state, texts } = await openAsked({ kind: 'question' });
+    await inbox.accept(message('and buy milk', { at: minutesAgo(5) }));
+    await idle();
+    expect(await state()).toBe('waiting');
+    expect(await texts()).toEqual(['and buy milk']);
+  });
+});
+
+describe('a message that a command makes', () => {
+  it('is no answer to what waits', async () => {
+    const { inbox, idle, state, texts, outcome } = await openAsked({ kind: 'question' });
+    outcome.next = { text: '', message: { text: 'buy milk', busyMode: 'queue' } };
+    await inbox.accept(command('queue', 'buy milk'));
+    await idle();
+    expect(await state()).toBe('waiting');
+    expect(await texts()).toEqual(['buy milk']);
+  });
+});
+
+describe('spending more than the budget', () => {
+  const somebody = { ...bert, chat: { id: '80', kind: 'direct' } } as const;
+
+  it.each([
+    ['a word', message('yes', somebody)],
+    ['a button', press('tok:0', somebody)],
+  ])('is not granted by %s of somebody who is no admin', async (_what, event) => {
+    const { inbox, idle, state, said, connection } = await openAsked({ kind: 'budget', where: 'telegram-8' });
+    await inbox.accept(event);
+    await idle();
+    expect(await state()).toBe('waiting');
+    expect([...said(), ...connection.acknowledged].join('\n')).toMatch(/Only an admin/);
+  });
+
+  it('can be declined by anybody it is asked of', async () => {
+    const { inbox, idle, state } = await openAsked({ kind: 'budget', where: 'telegram-8' });
+    await inbox.accept(message('no', somebody));
+    await idle();
+    expect(await state()).toBe('denied');
+  });
+
+  it('is granted by an admin', async () => {
+    const { inbox, idle, state } = await openAsked({ kind: 'budget' });
+    await inbox.accept(message('yes'));
+    await idle();
+    expect(await state()).toBe('approved');
   });
 });
 
