@@ -65,14 +65,15 @@ function redeem(sql: Sql, attempt: Attempt): Redeemed {
   if (tried?.lockedUntil != null && tried.lockedUntil > at) return { state: 'locked', until: tried.lockedUntil };
   const isValid = code?.usedBy === null && code.expiresAt > at && isStillLetIn(sql, code);
   if (!isValid) return countWrong(sql, attempt, tried);
-  if (code.personId === user.personId) return { state: 'same' };
+  const isSame = code.personId === user.personId;
+  if (isSame && isLetInAs(sql, user)) return { state: 'same' };
 
   sql.run('UPDATE LinkCode SET usedBy = :key WHERE codeHash = :codeHash', { key, codeHash: code.codeHash });
   sql.run('DELETE FROM LinkTry WHERE account = :account AND userId = :userId', whoOf(user));
   // A second link in a row still leads back to what the account was at first.
   const held = findLink(sql, user);
   const former = isHolding(held, user) ? formerOf(held) : user;
-  putLink(sql, user, { personId: code.personId, former, at, endedBy: null });
+  if (!isSame) putLink(sql, user, { personId: code.personId, former, at, endedBy: null });
   const role = user.role === 'admin' ? 'admin' : code.role;
   const joined: PlatformUser = { ...user, personId: code.personId, role };
   putUser(sql, joined);
@@ -86,6 +87,15 @@ function isStillLetIn(sql: Sql, code: LinkCode): boolean {
     whoOf(code),
   );
   return giver?.personId === code.personId;
+}
+
+/** A stranger may have the code's person without being let in: it lives on with the accounts once joined to theirs. */
+function isLetInAs(sql: Sql, user: PlatformUser): boolean {
+  const row = sql.get<Pick<PlatformUser, 'personId' | 'via'>>(
+    'SELECT personId, via FROM PlatformUser WHERE account = :account AND userId = :userId',
+    whoOf(user),
+  );
+  return row?.personId === user.personId && row.via === (user.via ?? 'pairing');
 }
 
 function linkedBefore(sql: Sql, user: PlatformUser, code: CodeRecord): Redeemed {

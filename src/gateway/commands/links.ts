@@ -6,6 +6,7 @@ import type { Store } from '../../store/ports.ts';
 import type { OutboxWriter } from '../accounts.ts';
 import { personIdOf, replyKeyOf } from '../inbound/names.ts';
 import type { Speaker } from '../inbound/speaker.ts';
+import { speakerName } from '../inbound/turn-text.ts';
 import type { PlatformChat, PlatformSender } from '../platforms/platform.ts';
 import { Refusal } from '../refusal.ts';
 import { titleOf } from './words.ts';
@@ -77,16 +78,18 @@ export function createLinks(deps: LinkDeps): Links {
         personId: personIdOf(account, sender.id),
         role: 'user',
         via: 'pairing',
-        name: sender.name,
+        name: speakerName(sender.name, sender.id),
         directChat: chat.id,
         since: atNow(),
       };
-      // Let in by an earlier run of this very command.
+      // Let in by an earlier run of this very command. Whom a list of the configuration let in before is nobody now.
       const known = await store.platformUsers.get(account, sender.id);
-      return redeem(deps, { user: known ?? user, code, key, at: atNow() }).catch((error: unknown) => {
-        if (error instanceof Refusal) return [error.message, error.hint ?? ''].join(' ').trim();
-        throw error;
-      });
+      return redeem(deps, { user: known?.via === 'pairing' ? known : user, code, key, at: atNow() }).catch(
+        (error: unknown) => {
+          if (error instanceof Refusal) return [error.message, error.hint ?? ''].join(' ').trim();
+          throw error;
+        },
+      );
     },
     unlink: (speaker, key) => unlink(store, speaker, { key, at: atNow() }),
   };

@@ -160,4 +160,40 @@ describe('linked accounts', () => {
       directChat: 'D8',
     });
   });
+
+  it('let somebody in whom the configuration let in before, and not as who they were then', async () => {
+    const chats = await openChats();
+    const { links, store } = chats;
+    const was = { account: 'slack', directChat: null, since: '2026-11-01T00:00:00.000Z' } as const;
+    await store.platformUsers.put({
+      ...was,
+      userId: 'u8',
+      personId: 'owner',
+      role: 'admin',
+      via: 'owner',
+      name: 'Eve',
+    });
+    const sender = { id: 'u8', name: 'Eve\u001b[2J' };
+    const code = await codeOf(chats);
+    const chat = { id: 'D8', kind: 'direct' } as const;
+    const type = () => links.redeemAsStranger('slack', sender, chat, { key: 'slack:event/3', code });
+    expect(await type()).toMatch(/^This account is joined to telegram/);
+    expect(await type()).toMatch(/^This account is joined to telegram/);
+    const user = await store.platformUsers.get('slack', 'u8');
+    expect(user).toMatchObject({ personId: 'anna', role: 'user', via: 'pairing', directChat: 'D8', name: 'Eve [2J' });
+    await chats.told('/unlink', { account: 'slack', userId: 'u8' });
+    expect(await store.platformUsers.get('slack', 'u8')).toMatchObject({ personId: 'slack-u8', role: 'user' });
+  });
+
+  it('let a stranger in again whose person lives on with the account that gives the code', async () => {
+    const chats = await openChats();
+    const { links, store } = chats;
+    await chats.speaker({ account: 'telegram', userId: 'u9', personId: 'slack-u8' });
+    const code = await codeOf(chats, { userId: 'u9' });
+    const chat = { id: 'D8', kind: 'direct' } as const;
+    const sender = { id: 'u8', name: 'Eve' };
+    const text = await links.redeemAsStranger('slack', sender, chat, { key: 'slack:event/1', code });
+    expect(text).toMatch(/^This account is joined to telegram/);
+    expect(await store.platformUsers.get('slack', 'u8')).toMatchObject({ personId: 'slack-u8', via: 'pairing' });
+  });
 });
