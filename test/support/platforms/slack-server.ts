@@ -439,7 +439,7 @@ export class SlackServer implements PlatformServer {
     }
     const form = new URLSearchParams(body.toString('utf8'));
     this.called.push({ method, body: form });
-    const fault = faulty.includes(method) ? this.nextFault(method) : undefined;
+    const fault = faulty.includes(method) || this.methodFaults.has(method) ? this.nextFault(method) : undefined;
     this.withFault(
       fault,
       response,

@@ -17,8 +17,7 @@ const answers: Readonly<Record<string, FailureType>> = Object.fromEntries(
       'app_uninstalled team_disabled',
     'Platform.RecipientGone':
       'channel_not_found is_archived not_in_channel user_not_found user_disabled users_not_found cannot_dm_bot ' +
-      'cannot_message_user restricted_action restricted_action_read_only_channel restricted_action_thread_locked ' +
-      'messages_tab_disabled thread_not_found',
+      'cannot_message_user restricted_action restricted_action_read_only_channel messages_tab_disabled',
     'Platform.Unavailable': 'service_unavailable request_timeout team_added_to_org accesslimited',
     'Platform.RateLimited': 'ratelimited rate_limited message_limit_exceeded',
   } satisfies Partial<Record<FailureType, string>>).flatMap(([code, names]) =>

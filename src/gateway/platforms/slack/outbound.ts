@@ -7,6 +7,7 @@ import { idOf, listOf } from './fields.ts';
 import { longestSection, longestText } from './limits.ts';
 import { sendFile } from './send-file.ts';
 
+const unreadable: readonly unknown[] = ['missing_scope', 'thread_not_found'];
 const labelChars = 75;
 const pageSize = 200;
 const mostPages = 10;
@@ -91,13 +92,13 @@ export function createOutbound(api: SlackApi): PlatformOutbound {
   };
 }
 
-/** Null where the account may not read the chat. */
+/** Null where the account may not read the chat, or its thread is gone. */
 async function look(api: SlackApi, to: PlatformAddress, args: Fields): Promise<Fields | null> {
   try {
     if (to.thread === undefined) return await api.call('conversations.history', args, { repeating: 'nothing' });
     return await api.call('conversations.replies', { ...args, ts: to.thread }, { repeating: 'nothing' });
   } catch (error) {
-    if (PortError.is(error) && error.details['error'] === 'missing_scope') return null;
+    if (PortError.is(error) && unreadable.includes(error.details['error'])) return null;
     throw error;
   }
 }

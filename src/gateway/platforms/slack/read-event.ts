@@ -85,8 +85,18 @@ function readMessage(event: Fields, eventId: string | null, self: SlackSelf): Pl
   const said = contentOf(event, self);
   const typed = commandOf(said.text);
   if (typed !== null && addressed(event, chat, self)) return { ...base, kind: 'command', ...typed, messageId: ts };
-  if (said.text === '' && said.files.length === 0 && !addressed(event, chat, self)) return null;
-  return { ...base, kind: 'message', ...said, messageId: ts, addressed: addressed(event, chat, self) };
+  const isAddressed = addressed(event, chat, self);
+  if (said.text === '' && said.files.length === 0 && !isAddressed) return null;
+  const place = isAddressed ? inOwnThread(chat, ts) : chat;
+  return { ...base, chat: place, kind: 'message', ...said, messageId: ts, addressed: isAddressed };
+}
+
+/**
+ * A message that addresses the bot in a channel begins a thread: the answer goes there, and what is said there belongs to
+ * the same conversation. Commands stay with the channel, as slash commands do, which have no message.
+ */
+function inOwnThread(chat: PlatformChat, ts: string): PlatformChat {
+  return chat.kind === 'direct' || chat.thread !== undefined ? chat : { ...chat, thread: ts };
 }
 
 function readEdit(event: Fields, eventId: string, self: SlackSelf): PlatformEvent | null | PortError {
@@ -100,10 +110,12 @@ function readEdit(event: Fields, eventId: string, self: SlackSelf): PlatformEven
   if (common === null || common instanceof PortError) return common;
   const { chat, sender, ts } = common;
   const editedAt = idOf(message['edited']['ts']);
+  // It follows the message as that was first told, also when the mention is edited away.
+  const began = addressed(message, chat, self) || addressed(before, chat, self);
   return {
     key: `event/${eventId}`,
     aliases: editedAt === null ? [] : [`edit/${chat.id}/${ts}/${editedAt}`],
-    chat,
+    chat: began ? inOwnThread(chat, ts) : chat,
     sender,
     at: isoOf(editedAt) ?? common.at,
     kind: 'message',

@@ -3,6 +3,7 @@ import { PortError } from '../../../lib/port-error.ts';
 import { words } from '../json-fields.ts';
 import type { PlatformAccount, PlatformInbox, WebhookRequest, WebhookResponse } from '../platform.ts';
 import type { SlackApi } from './api.ts';
+import { createBegunThreads } from './begun-threads.ts';
 import { createSeen, type Seen } from './catch-up.ts';
 import type { SlackSettings } from './descriptor.ts';
 import { idOf } from './fields.ts';
@@ -96,7 +97,8 @@ export class Receiver {
     }
     const seen = this.seenIn(inbox);
     try {
-      await inbox.accept(await completion.complete(event, payload));
+      const heeded = await createBegunThreads(inbox).heed(event);
+      await inbox.accept(await completion.complete(heeded, payload));
     } catch (error) {
       seen.missed();
       throw error;
@@ -108,6 +110,7 @@ export class Receiver {
     const seen = this.seenIn(inbox);
     try {
       const { self, completion } = await this.ready();
+      await createBegunThreads(inbox).tidy();
       await seen.catchUp(async (message, channel) => {
         const event = readHistoric(message, { id: channel, direct: true }, self);
         if (event === null || PortError.is(event)) return;
