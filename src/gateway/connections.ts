@@ -12,6 +12,8 @@ export interface ConnectionsDeps {
   readonly commands?: ShownCommands;
   /** What waits for better times can be tried now. */
   onConnected?(accountId: string): void;
+  /** What is said of a connection, and may quote its address, passes through it. */
+  readonly redact: (text: string) => string;
   readonly log: PlatformLog;
   readonly times?: Partial<ConnectionTimes> & { readonly lookMs?: number };
 }
@@ -51,7 +53,10 @@ export function createConnections(deps: ConnectionsDeps): Connections {
     }
   };
   // One look after another: two at once would both open what neither has yet.
-  const refresh = (): Promise<void> => (running = running.then(look));
+  const refresh = (): Promise<void> =>
+    (running = running
+      .then(look)
+      .catch((error: unknown) => deps.log.warn({ error: String(error) }, 'accounts stay as they are')));
 
   return {
     start: () => {

@@ -21,6 +21,8 @@ export interface ConnectionTimes {
   readonly silenceMs: number;
   /** A connection that gives none within this time, twice, is taken for wedged and made anew. */
   readonly probeMs: number;
+  /** A connection that is not closed by then is left to itself: what comes after it must not wait for ever. */
+  readonly closeMs: number;
 }
 
 const usual: ConnectionTimes = {
@@ -29,6 +31,7 @@ const usual: ConnectionTimes = {
   hopelessPauseMs: 300_000,
   silenceMs: 45_000,
   probeMs: 10_000,
+  closeMs: 10_000,
 };
 
 export type ShownCommands = Parameters<NonNullable<PlatformOutbound['registerCommands']>>[0];
@@ -38,6 +41,7 @@ interface KeptOptions {
   readonly fingerprint: string;
   readonly commands?: ShownCommands;
   onConnected?(accountId: string): void;
+  readonly redact: (text: string) => string;
   readonly log: PlatformLog;
   readonly times?: Partial<ConnectionTimes>;
 }
@@ -145,9 +149,8 @@ export class KeptConnection {
       await watching.catch(() => undefined);
       const { connection } = this;
       this.connection = null;
-      await connection
-        ?.close()
-        .catch((error: unknown) => this.options.log.warn({ error: wordsOf(error) }, 'not closed well'));
+      const problem = connection === null ? null : await inTime(connection.close(), this.times.closeMs);
+      if (problem !== null) this.options.log.warn({ error: wordsOf(problem) }, 'not closed well');
     }
   }
 
@@ -195,7 +198,8 @@ export class KeptConnection {
     };
   }
 
-  private say(state: ConnectionState, detail: string): void {
+  private say(state: ConnectionState, words: string): void {
+    const detail = this.options.redact(words);
     if (state === 'failed') this.lastError = `${new Date().toISOString()} ${detail}`;
     if (state === this.state && detail === this.detail) return;
     this.state = state;

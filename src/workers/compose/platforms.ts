@@ -97,6 +97,7 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
       inbound.nudge();
       outbound.nudge();
     },
+    redact,
     log,
   });
   const handoffs = createHandoffWatcher({ store, bus, redact, log });

@@ -10,6 +10,7 @@ class ScriptedPlatform {
   opened = 0;
   closed = 0;
   answersProbes = true;
+  closes = true;
   /** How `run` ends; null: with its signal. */
   failure: unknown = null;
   inbox: PlatformInbox | null = null;
@@ -41,7 +42,7 @@ class ScriptedPlatform {
       identify: () => Promise.resolve({ id: '1', name: 'agent' }),
       close: () => {
         this.closed += 1;
-        return Promise.resolve();
+        return this.closes ? Promise.resolve() : new Promise(() => undefined);
       },
     } as unknown as PlatformConnection;
   }
@@ -55,8 +56,17 @@ function connect(accounts: () => readonly ConfiguredAccount[]) {
       ({ accept: () => Promise.resolve(), state: () => undefined, load: nothing }) as unknown as PlatformInbox,
     backlog: () => ({ waiting: 0, ambiguous: 0 }),
     commands: [{ name: 'new', args: '', help: 'begin anew' }],
+    redact: (text) => text.replaceAll('s3cret', '[hidden]'),
     log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
-    times: { firstPauseMs: 5, longestPauseMs: 20, hopelessPauseMs: 10_000, silenceMs: 30, probeMs: 20, lookMs: 10 },
+    times: {
+      firstPauseMs: 5,
+      longestPauseMs: 20,
+      hopelessPauseMs: 10_000,
+      silenceMs: 30,
+      probeMs: 20,
+      closeMs: 30,
+      lookMs: 10,
+    },
   });
   onTestFinished(() => connections.stop());
   connections.start();
@@ -147,3 +157,34 @@ const neverOpens = {
   id: 'scripted',
   open: () => Promise.reject(new PortError('Platform.Unavailable', 'not now')),
 } as unknown as PlatformDescriptor;
+
+it('an account that does not close holds up no other one', async () => {
+  const [stuck, other] = [new ScriptedPlatform(), new ScriptedPlatform()];
+  stuck.closes = false;
+  let accounts = [stuck.account('stuck'), other.account('other')];
+  const connections = connect(() => accounts);
+  await until(() => connections.list().filter(({ state }) => state === 'connected').length === 2);
+  accounts = [other.account('other', 'two')];
+  await until(() => other.opened === 2);
+  await connections.stop();
+});
+
+it('what went wrong is said without secrets', async () => {
+  const platform = new ScriptedPlatform();
+  platform.failure = new Error('GET https://api.example.org/bots3cret/getMe failed');
+  const connections = connect(() => [platform.account('scripted')]);
+  await until(() => connections.list()[0]?.lastError != null);
+  expect(JSON.stringify(connections.list())).toContain('getMe failed');
+  expect(JSON.stringify(connections.list())).not.toContain('s3cret');
+});
+
+it('goes on after a look at the configuration that failed', async () => {
+  const platform = new ScriptedPlatform();
+  let looks = 0;
+  const connections = connect(() => {
+    looks += 1;
+    if (looks === 1) throw new Error('the configuration cannot be read');
+    return [platform.account('scripted')];
+  });
+  await until(() => connections.list()[0]?.state === 'connected');
+});

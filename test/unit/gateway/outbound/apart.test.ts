@@ -43,11 +43,11 @@ describe('a platform that takes requests and never answers', () => {
   it('and does not hear that it shall end leaves its chat usable', async () => {
     const platform = new ScriptedPlatform({ sendsOnce: 'native' });
     const { boot } = await openOutboundBench({ chat: platform });
-    const { sendText } = platform.outbound;
+    const usual = { ...platform.outbound };
     let tries = 0;
     Object.assign(platform.outbound, {
-      sendText: (...args: Parameters<typeof sendText>) =>
-        (tries += 1) === 1 ? new Promise(() => undefined) : sendText(...args),
+      sendText: (...args: Parameters<typeof usual.sendText>) =>
+        (tries += 1) === 1 ? new Promise(() => undefined) : usual.sendText(...args),
     });
     const outbound = boot({ times: { sendMs: 30, graceMs: 30 } });
     await outbound.enqueue(said('chat', '1', 'one'));
