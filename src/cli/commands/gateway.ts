@@ -89,6 +89,7 @@ async function setup(platform: string | undefined, options: { account?: string }
       ask: dialogue.ask,
       say: dialogue.say,
       accounts,
+      approve: (code) => approve(code, { me: true }),
     });
   } finally {
     dialogue.close();
@@ -130,16 +131,29 @@ async function turn(on: boolean): Promise<void> {
   await changeConfig({ home: hermesHome(process.env), env: process.env }, [
     { key: 'gateway.enabled', value: String(on) },
   ]);
+  await followed(on);
   await printText(on ? 'The gateway is on.\n' : 'The gateway is off; the agent itself goes on.\n');
   if (on) await platforms({});
 }
 
+/** Waits until the running service has done as the switch says: nothing is connected, or nothing is still about to be. */
+async function followed(on: boolean): Promise<void> {
+  const isDone = ({ running, accounts }: { running: boolean; accounts: readonly AccountView[] }): boolean =>
+    running === on && (on ? accounts.every(({ state }) => state !== 'connecting') : accounts.length === 0);
+  await withClient(async (client) => {
+    // The service looks at its configuration every other second.
+    const settledAt = Date.now() + (on ? 2_500 : 0);
+    const limit = Date.now() + 15_000;
+    while (Date.now() < limit) {
+      const now = await client.platformAccounts();
+      if (isDone(now) && (!on || now.accounts.length > 0 || Date.now() > settledAt)) return;
+      await pause(200);
+    }
+  });
+}
+
 async function restart(): Promise<void> {
   await turn(false);
-  await withClient(async (client) => {
-    const limit = Date.now() + 15_000;
-    while ((await client.platformAccounts()).running && Date.now() < limit) await pause(200);
-  });
   await turn(true);
 }
 

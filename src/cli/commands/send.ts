@@ -9,7 +9,7 @@ import { printJson, printText, withClient } from './with-client.ts';
 
 interface SendFlags {
   readonly to: string;
-  readonly file?: readonly string[];
+  readonly file: readonly string[];
   readonly json?: true;
 }
 
@@ -19,13 +19,17 @@ export function command(): Command {
     .description('send a message to a chat without waking the agent')
     .argument('[text]', 'what to say; - or nothing reads standard input')
     .requiredOption('--to <chat>', 'telegram:home, telegram:CHAT, slack:CHAT:THREAD')
-    .option('-f, --file <path...>', 'send these files too')
+    .option('-f, --file <path>', 'send this file too; may be repeated', oneMore, [])
     .option('--json', 'as JSON')
     .action(send);
 }
 
+function oneMore(path: string, before: readonly string[]): readonly string[] {
+  return [...before, path];
+}
+
 async function send(text: string | undefined, flags: SendFlags): Promise<void> {
-  const files = await Promise.all((flags.file ?? []).map(attachment));
+  const files = await Promise.all(flags.file.map(attachment));
   const fromInput = text === '-' || (text === undefined && (files.length === 0 || !process.stdin.isTTY));
   const words = fromInput ? (await readAll(process.stdin)).trimEnd() : (text ?? '');
   if (words.trim() === '' && files.length === 0) {

@@ -16,6 +16,8 @@ export interface PlatformSetup {
   readonly account: string | undefined;
   readonly ask: Ask;
   readonly say: Say;
+  /** Makes whoever was shown this pairing code the owner's own account. Rejects where nobody was. */
+  readonly approve: (code: string) => Promise<void>;
   /** The enabled accounts as the running service has them. */
   readonly accounts: () => Promise<readonly AccountView[]>;
 }
@@ -41,10 +43,23 @@ export async function setUpPlatform(setup: PlatformSetup): Promise<void> {
   }
   await changeConfig(setup, [{ key: `${prefix}.enabled`, value: 'true' }]);
   if (descriptor.pairs === true) await showPairing(setup, id);
-  await setup.say(
-    `${descriptor.title} is enabled. Write to the agent there: it shows a pairing code, and\n` +
-      '  hermes gateway pairing approve CODE --me\nmakes that account yours. hermes gateway platforms shows how it stands.',
-  );
+  await setup.say(`${descriptor.title} is enabled. Write to the agent there: it answers with a pairing code.`);
+  await pairOwner(setup);
+  await setup.say('hermes gateway platforms shows how it stands.');
+}
+
+/** The first account is usually the person's own. */
+async function pairOwner({ ask, say, approve }: PlatformSetup): Promise<void> {
+  for (;;) {
+    const code = (await ask('The code (empty: later, with hermes gateway pairing approve CODE --me):'))?.trim() ?? '';
+    if (code === '') return;
+    try {
+      await approve(code);
+      return;
+    } catch (error) {
+      await say(error instanceof Error ? error.message : String(error));
+    }
+  }
 }
 
 /** Prints what the running service wants to have scanned, whenever it changes, until the account is connected. */

@@ -13,7 +13,7 @@ export const accountSettings: ReadonlyMap<string, Keys> = new Map(
 const conduct = {
   enabled: flag({ default: true, description: 'Whether the enabled accounts are connected.' }),
   burstPauseMs: whole({
-    default: 1200,
+    default: 400,
     min: 0,
     max: 60_000,
     description: 'Messages that follow each other faster than this become one turn.',

@@ -66,7 +66,7 @@ export const whatsapp: PlatformDescriptor = {
     { text: 'Copy the app secret from "App settings", "Basic".', setting: 'appSecret' },
     { text: 'Think of a word with which WhatsApp proves itself when it first calls.', setting: 'verifyToken' },
     {
-      text: 'Under "Configuration" set the webhook of this account as callback URL with that word, and subscribe to the field "messages". The service must be reachable there: gateway.publicUrl.',
+      text: 'Under "Configuration" give <publicUrl>/webhooks/whatsapp as callback URL with that word, and subscribe to the field "messages". WhatsApp must reach the API of this service there, for instance through a tunnel: its address is gateway.publicUrl.',
     },
   ],
   // The settings are made from the ones above.
