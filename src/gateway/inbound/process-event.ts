@@ -44,10 +44,7 @@ export class EventProcessor {
     const account = this.deps.account(head.account);
     if (account === undefined) return { waitMs: notEnabledMs, onWake: false };
     const event = eventOf(head);
-    if (event.kind === 'gone') {
-      await this.deps.onGone(account.id, event.chat, event.reason);
-      return this.settle(head, 'done');
-    }
+    if (event.kind === 'gone') return this.lose(head, event, account);
     const admission = await admit(this.deps, account, event);
     if (admission.kind === 'ignored') return this.ignore(head, event, admission.why);
     if (admission.kind === 'stranger') return this.answerStranger(head, event, account);
@@ -75,6 +72,21 @@ export class EventProcessor {
     const text = `I could not process your message: ${reason} It was not passed on.`;
     await this.say(event, account, 'failed', text);
     return true;
+  }
+
+  /** A stranger who blocks the bot, or puts it into a group and takes it out again, is no news to anybody. */
+  private async lose(
+    head: PlatformEventRow,
+    event: Extract<PlatformEvent, { kind: 'gone' }>,
+    account: ConfiguredAccount,
+  ): Promise<LaneStep> {
+    // The rest of the chat goes on; what waits for the thread is refused by the platform.
+    if (event.chat.thread !== undefined) return this.ignore(head, event, 'only a thread is gone');
+    const sender = { ...event.sender, isBot: false };
+    const admission = await admit(this.deps, account, { ...event, sender });
+    if (admission.kind !== 'let-in') return this.ignore(head, event, 'was not ours');
+    await this.deps.onGone(account.id, event.chat, event.reason);
+    return this.settle(head, 'done');
   }
 
   private async hand(

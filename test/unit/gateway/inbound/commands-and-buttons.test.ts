@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ButtonMeaning } from '../../../../src/gateway/inbound/deps.ts';
+import type { PlatformEvent } from '../../../../src/gateway/platforms/platform.ts';
 import { Refusal } from '../../../../src/gateway/refusal.ts';
 import type { Store } from '../../../../src/store/ports.ts';
-import { account, annaChat, command, group, message, openInbound, press } from './support/inbound.ts';
+import { account, annaChat, command, group, message, openInbound, press, stranger } from './support/inbound.ts';
 
 const texty = { capabilities: { commands: 'text' } } as const;
 
@@ -259,12 +260,39 @@ describe('spending more than the budget', () => {
 });
 
 describe('a chat that is gone', () => {
+  const gone = (more: Partial<PlatformEvent> = {}): PlatformEvent => {
+    const { chat, sender, at, key } = message('');
+    return { chat, sender, at, key, ...more, kind: 'gone', reason: 'blocked' };
+  };
+  const system = { sender: { id: 'system', name: '', isBot: true } };
+
   it('is told', async () => {
     const onGone = vi.fn(() => Promise.resolve());
-    const { inbox, idle } = await openInbound({ deps: { onGone } });
-    const { chat, sender, at } = message('');
-    await inbox.accept({ kind: 'gone', key: 'g', chat, sender, at, reason: 'blocked' });
+    const { inbox, idle } = await openInbound({ deps: { onGone }, conduct: { groups: ['-1'] } });
+    await inbox.accept(gone());
+    await inbox.accept(gone({ ...system, chat: group }));
     await idle();
-    expect(onGone).toHaveBeenCalledExactlyOnceWith(account, chat, 'blocked');
+    expect(onGone.mock.calls).toEqual([
+      [account, annaChat, 'blocked'],
+      [account, group, 'blocked'],
+    ]);
+  });
+
+  it('is nothing to anybody where it was a stranger’s or a group that is not listed', async () => {
+    const onGone = vi.fn(() => Promise.resolve());
+    const { inbox, idle } = await openInbound({ deps: { onGone } });
+    await inbox.accept(gone({ chat: { id: '990', kind: 'direct' }, sender: stranger }));
+    await inbox.accept(gone({ chat: group }));
+    await inbox.accept(gone({ ...system, chat: group }));
+    await idle();
+    expect(onGone).not.toHaveBeenCalled();
+  });
+
+  it('is there as long as only a thread of it is gone', async () => {
+    const onGone = vi.fn(() => Promise.resolve());
+    const { inbox, idle } = await openInbound({ deps: { onGone }, conduct: { groups: ['*'] } });
+    await inbox.accept(gone({ chat: { ...group, thread: '5' } }));
+    await idle();
+    expect(onGone).not.toHaveBeenCalled();
   });
 });
