@@ -55,7 +55,7 @@ export const sendFile = defineTool({
       sizeBytes = bytes.length;
     }
     context.signal.throwIfAborted();
-    const caption = args.caption ?? '';
+    const caption = context.deps.redact(args.caption ?? '');
     await outbound.sendFile({ key: callKey, conversationId, turn, name, mediaType, caption, blobId, sizeBytes });
     const text = `Queued for sending: ${name} (${formatBytes(sizeBytes)}).`;
     return { status: 'ok', text, preview: text };

@@ -45,7 +45,7 @@ function deps(port: FileOutbound | undefined): ToolDeps {
     memories: bench.store.memories,
     blobs: bench.store.blobs,
     rules: bench.store.rules,
-    redact: (text) => text,
+    redact: (text) => text.replaceAll('hunter2', '[secret]'),
     ...(port === undefined ? {} : { outbound: port }),
   };
 }
@@ -146,4 +146,10 @@ it('is judged as reading is: also where a relative path leads', async () => {
   expect(plan.plan.blocked ?? plan.plan.approval).toBeDefined();
   expect((await send({ path: '../.ssh/id_ed25519' })).status).toBe('error');
   expect(sent.size).toBe(0);
+});
+
+it('shows no secret in a caption', async () => {
+  await writeFile(join(bench.work, 'plan.txt'), 'plan');
+  await send({ path: 'plan.txt', caption: 'the password is hunter2' });
+  expect([...sent.values()].map(({ caption }) => caption)).toEqual(['the password is [secret]']);
 });
