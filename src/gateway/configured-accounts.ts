@@ -14,6 +14,16 @@ export function configuredAccounts(config: Config): readonly ConfiguredAccount[]
     .filter((account) => account.settings['enabled'] === true);
 }
 
+/** The accounts that have what they need, switched on or off: messages for them are worth waiting. */
+export function accountsSetUp(config: Config): readonly ConfiguredAccount[] {
+  return accountIds(config)
+    .map((id) => configuredAccount(config, id))
+    .filter(
+      ({ descriptor: { needs }, settings }) =>
+        settings['enabled'] === true || (needs.length > 0 && needs.every((key) => settings[key] !== null)),
+    );
+}
+
 /** An account as it is configured, enabled or not; with defaults where nothing is. Throws for an unknown platform. */
 export function configuredAccount(config: Config, id: string): ConfiguredAccount {
   const descriptor = platformOf(id);

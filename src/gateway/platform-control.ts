@@ -54,14 +54,19 @@ export function createPlatformControl(deps: PlatformControlDeps): PlatformContro
         text,
         files: files.map(({ name, mediaType, base64 }) => ({ name, mediaType, bytes: Buffer.from(base64, 'base64') })),
       });
-      return settled(outbound, ids, waitMs);
+      const isOff = (account: string): boolean => connections.list().every(({ id }) => id !== account);
+      return settled(outbound, ids, { waitMs, isOff });
     },
     webhook: (accountId, request) => connections.webhook(accountId, request),
   };
 }
 
 /** What became of messages within a time; the worst of them counts. */
-async function settled(outbound: Outbound, ids: readonly string[], waitMs: number): Promise<SendResponse> {
+async function settled(
+  outbound: Outbound,
+  ids: readonly string[],
+  { waitMs, isOff }: { readonly waitMs: number; readonly isOff: (account: string) => boolean },
+): Promise<SendResponse> {
   const until = Date.now() + waitMs;
   for (;;) {
     const rows = (await Promise.all(ids.map((id) => outbound.get(id)))).filter((row) => row !== null);
@@ -71,6 +76,9 @@ async function settled(outbound: Outbound, ids: readonly string[], waitMs: numbe
     if (!states.has('new') && !states.has('sending')) {
       return { state: states.has('ambiguous') ? 'ambiguous' : 'sent', detail };
     }
+    const off = rows.find(({ to }) => isOff(to.platform))?.to.platform;
+    if (off !== undefined)
+      return { state: 'waiting', detail: `${off} is switched off; it goes when that is on again.` };
     if (Date.now() >= until) return { state: 'waiting', detail };
     await sleep(lookMs);
   }

@@ -28,7 +28,7 @@ function cutQuestion(row: OutboxRow, capabilities: PlatformCapabilities, approva
 function cutFile(text: string, file: OutboxFile, capabilities: PlatformCapabilities): Cut {
   const { sendBytes, captionMax } = capabilities.files;
   if (file.sizeBytes > sendBytes) {
-    const sizes = `${size(file.sizeBytes)}, and this platform takes at most ${size(sendBytes)}`;
+    const sizes = `${sizeWords(file.sizeBytes)}, and this platform takes at most ${sizeWords(sendBytes)}`;
     const said = `${text}\n\nThe file ${file.name} could not be sent: it has ${sizes}.`;
     return { parts: written(said, capabilities), buttons: [], file: null };
   }
@@ -69,6 +69,7 @@ export function withoutFormatting(text: string, dialect: Dialect): string {
   }
 }
 
-function size(bytes: number): string {
+/** For people. */
+export function sizeWords(bytes: number): string {
   return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KB` : `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }

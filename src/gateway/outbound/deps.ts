@@ -1,7 +1,7 @@
 import type { Store } from '../../store/ports.ts';
 import type { StreamBus } from '../../stream/bus.ts';
 import type { Accounts } from '../accounts.ts';
-import type { PlatformAddress, PlatformLog } from '../platforms/platform.ts';
+import type { PlatformAddress, PlatformCapabilities, PlatformLog } from '../platforms/platform.ts';
 
 /** Says a text as a voice note; null where it cannot. */
 export type SpeakAnswer = (
@@ -16,6 +16,8 @@ export interface OutboundDeps {
   readonly settings: () => { readonly streaming: 'edit' | 'off'; readonly toolProgress: boolean };
   readonly redact: (text: string) => string;
   readonly log: PlatformLog;
+  /** Every account that is set up, switched on or off. */
+  readonly setUp: () => readonly { readonly id: string; readonly capabilities: PlatformCapabilities }[];
   /** The home chat of an account. */
   readonly home: (accountId: string) => Promise<PlatformAddress | null>;
   /** Asked per answer; null: it is only written. */

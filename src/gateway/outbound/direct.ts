@@ -2,6 +2,7 @@ import type { ReplyAddress } from '../../contracts/conversation.ts';
 import type { OutboxFile } from '../../store/outbox-ports.ts';
 import { Refusal } from '../refusal.ts';
 import type { Desk } from './desk.ts';
+import { sizeWords } from './cut.ts';
 import { fileKindOf } from './file-kind.ts';
 
 /** A message that nobody asked the agent for. */
@@ -17,6 +18,7 @@ export interface DirectMessage {
 /** @returns the ids of the messages. Rejects with a Refusal when the address makes no sense. */
 export async function sendDirect(desk: Desk, { key, to, text, files }: DirectMessage): Promise<readonly string[]> {
   const address = typeof to === 'string' ? await addressOf(desk, to) : to;
+  for (const file of files) refuseTooLarge(desk, address.platform, file);
   const ids: string[] = [];
   const common = { to: address, conversationId: null };
   if (text.trim() !== '') {
@@ -33,14 +35,24 @@ export async function sendDirect(desk: Desk, { key, to, text, files }: DirectMes
   return ids;
 }
 
+/** Said before anything is queued: half a message is worse than none. */
+function refuseTooLarge(desk: Desk, platform: string, { name, bytes }: DirectMessage['files'][number]): void {
+  const most = desk.deps.setUp().find(({ id }) => id === platform)?.capabilities.files.sendBytes ?? Infinity;
+  if (bytes.length <= most) return;
+  const sizes = `has ${sizeWords(bytes.length)}, and ${platform} takes at most ${sizeWords(most)}`;
+  throw new Refusal('Api.TooLarge', `The file ${name} ${sizes}.`, { hint: 'Nothing was sent.', param: 'files' });
+}
+
 async function addressOf(desk: Desk, to: string): Promise<ReplyAddress> {
   const colon = to.indexOf(':');
   const platform = colon < 0 ? to : to.slice(0, colon);
   const rest = colon < 0 ? 'home' : to.slice(colon + 1);
-  const known = desk.accounts.list().map(({ id }) => id);
-  if (!known.includes(platform)) {
-    const hint = known.length === 0 ? 'No chat platform is enabled.' : `There is ${known.join(', ')}.`;
-    throw new Refusal('Api.NotFound', `No account ${platform} is enabled.`, { hint, param: 'to' });
+  const known = desk.deps.setUp();
+  const account = known.find(({ id }) => id === platform);
+  if (account === undefined) {
+    const names = known.map(({ id }) => id).join(', ');
+    const hint = names === '' ? 'hermes gateway setup connects a chat platform.' : `There is ${names}.`;
+    throw new Refusal('Api.NotFound', `No account ${platform} is set up.`, { hint, param: 'to' });
   }
   if (rest === 'home') {
     const home = await desk.deps.home(platform);
@@ -50,6 +62,5 @@ async function addressOf(desk: Desk, to: string): Promise<ReplyAddress> {
   }
   if (rest === '') throw new Refusal('Api.Invalid', 'An address is PLATFORM:CHAT.', { param: 'to' });
   const [, chat = rest, thread] = /^(.+?):([^:]+)$/u.exec(rest) ?? [];
-  const hasThreads = desk.accounts.get(platform)?.descriptor.capabilities.threads ?? true;
-  return thread === undefined || !hasThreads ? { platform, chat: rest } : { platform, chat, thread };
+  return thread === undefined || !account.capabilities.threads ? { platform, chat: rest } : { platform, chat, thread };
 }

@@ -112,7 +112,7 @@ export class LiveRows {
     if (part?.messageId !== undefined) return { id: row.id, messageId: part.messageId };
     if (part === undefined) return null;
     const one: PartTry = { row, index: 0, part, account };
-    const known = await resolveDoubt(one, this.desk.times.settleMs);
+    const known = await resolveDoubt(this.desk, one);
     const verdict = known === 'send' ? await sendOnce(this.desk, one) : known;
     return this.write(row, verdict);
   }

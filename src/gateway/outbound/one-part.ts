@@ -56,7 +56,7 @@ export async function sendOnce(desk: Desk, one: PartTry): Promise<Verdict> {
       return { kind: 'sent', messageId: sent.messageId };
     });
   } catch (error) {
-    return verdictOfError(error, account.descriptor.capabilities.sendsOnce);
+    return verdictOfError(error, account.descriptor.capabilities.sendsOnce, desk);
   }
 }
 
@@ -75,7 +75,7 @@ export async function editOnce(
       return { kind: 'sent', messageId };
     });
   } catch (error) {
-    return verdictOfError(error, 'native');
+    return verdictOfError(error, 'native', desk);
   }
 }
 
@@ -98,8 +98,9 @@ function buttonsOf({ token, buttons }: OutboxRow): NonNullable<OutboundText['but
   }));
 }
 
-function verdictOfError(error: unknown, sendsOnce: 'native' | 'reconcile' | 'none'): Verdict {
-  const message = error instanceof Error ? error.message : String(error);
+function verdictOfError(error: unknown, sendsOnce: 'native' | 'reconcile' | 'none', { deps }: Desk): Verdict {
+  // It is kept, and shown to people; some libraries quote the address they called, token and all.
+  const message = deps.redact(error instanceof Error ? error.message : String(error));
   // Whatever an adapter did not foresee may have happened after the request went out.
   const code = PortError.is(error) ? error.code : 'Platform.Ambiguous';
   switch (code) {
@@ -121,7 +122,8 @@ function verdictOfError(error: unknown, sendsOnce: 'native' | 'reconcile' | 'non
 }
 
 /** @returns `send` when it can be sent (again) without doubling it. Never rejects. */
-export async function resolveDoubt(one: PartTry, settleMs: number): Promise<Verdict | 'send'> {
+export async function resolveDoubt(desk: Desk, one: PartTry): Promise<Verdict | 'send'> {
+  const { settleMs } = desk.times;
   const { row, index, part, account } = one;
   const { sendsOnce, keyHoldsMs = Infinity } = account.descriptor.capabilities;
   const startedAt = part.startedAt ?? row.createdAt;
@@ -136,7 +138,7 @@ export async function resolveDoubt(one: PartTry, settleMs: number): Promise<Verd
     if (left <= 0) return 'send';
     return { kind: 'later', afterMs: Math.min(left, settleMs / 5), doubt: true, error: row.error ?? doubtful };
   } catch (error) {
-    const verdict = verdictOfError(error, 'reconcile');
+    const verdict = verdictOfError(error, 'reconcile', desk);
     if (verdict.kind === 'later') return { ...verdict, doubt: true };
     return { kind: 'ambiguous', error: row.error ?? doubtful };
   }

@@ -44,9 +44,9 @@ export class PartSender {
 
   private async send(one: PartTry): Promise<{ verdict: Verdict; claimed: OutboxPart }> {
     const { row, index, part, account } = one;
-    const { store, pace, times } = this.desk;
+    const { store, pace } = this.desk;
     if (part.state === 'sending') {
-      const known = await resolveDoubt(one, times.settleMs);
+      const known = await resolveDoubt(this.desk, one);
       if (known !== 'send') return { verdict: known, claimed: part };
     }
     // Waited for before it is claimed: a kill in the pause leaves no doubt.

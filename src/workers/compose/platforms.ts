@@ -7,7 +7,7 @@ import { createHandOff, type HandOff } from '../../gateway/commands/hand-off.ts'
 import { createHandoffWatcher } from '../../gateway/commands/handoff-watcher.ts';
 import { createHomeOf } from '../../gateway/commands/homes.ts';
 import { createLinks } from '../../gateway/commands/links.ts';
-import { configuredAccounts } from '../../gateway/configured-accounts.ts';
+import { accountsSetUp, configuredAccounts } from '../../gateway/configured-accounts.ts';
 import { createConnections, type Connections } from '../../gateway/connections.ts';
 import type { ConversationClient } from '../../gateway/conversation-client.ts';
 import { createDecide } from '../../gateway/decide.ts';
@@ -48,7 +48,11 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
   const conversationScope = () => settings().conversation.scope;
   const accounts = (): Connections => connections;
   const voice = createVoice(core);
-  const home = createHomeOf({ store, accounts });
+  const setUp = () => accountsSetUp(settings());
+  const home = createHomeOf({
+    store,
+    configuredHome: (account) => setUp().find(({ id }) => id === account)?.conduct.home ?? null,
+  });
   const outbound = createOutbound({
     store,
     bus,
@@ -56,6 +60,7 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
     settings: () => settings().gateway,
     redact,
     log,
+    setUp: () => setUp().map(({ id, descriptor }) => ({ id, capabilities: descriptor.capabilities })),
     home,
     speechFor: async (conversationId) =>
       (await store.spokenConversations.has(conversationId)) ? speechOf(voice) : null,

@@ -44,10 +44,11 @@ describe('a file of the agent', () => {
     const bench = await openOutboundBench({ chat: platform });
     const outbound = bench.boot();
     const bytes = Buffer.from('more than ten bytes');
-    const files = [{ name: 'big.bin', mediaType: 'x/y', bytes }];
-    const ids = await outbound.sendDirect({ key: 'send/1', to: 'chat:1', text: '', files });
-    expect(ids).toEqual(['send/1/file-0']);
-    await settled(outbound, 'send/1/file-0');
+    const to = { platform: 'chat', chat: '1' };
+    const source = { ownId: 'f' };
+    const file = { name: 'big.bin', mediaType: 'x/y', sizeBytes: bytes.length, kind: 'document', source } as const;
+    await bench.store.outbox.enqueue({ id: 'f', kind: 'file', to, conversationId: null, text: '', file, bytes });
+    await settled(outbound, 'f');
     expect(platform.texts[0]).toMatch(/big\.bin could not be sent: it has 1 KB/u);
   });
 
@@ -96,8 +97,28 @@ describe('a direct message', () => {
     expect(await to('flat:a:b')).toEqual({ platform: 'flat', chat: 'a:b' });
   });
 
+  it('with a file that is larger than the platform takes is refused before anything is sent', async () => {
+    const platform = new ScriptedPlatform();
+    const outbound = (await openOutboundBench({ chat: platform })).boot();
+    const files = [{ name: 'big.bin', mediaType: 'text/plain', bytes: Buffer.alloc(1_000_001) }];
+    const sending = outbound.sendDirect({ key: 'send/12', to: 'chat:1', text: 'x', files });
+    await expect(sending).rejects.toThrow(/big\.bin has 977 KB, and chat takes at most 977 KB/u);
+    expect(await outbound.get('send/12')).toBeNull();
+  });
+
+  it('to an account that is set up and switched off waits for it', async () => {
+    const platform = new ScriptedPlatform();
+    const bench = await openOutboundBench({});
+    const { capabilities } = platform;
+    const outbound = bench.boot({ setUp: () => [{ id: 'chat', capabilities }] });
+    await outbound.sendDirect({ key: 'send/12', to: 'chat:1', text: 'x', files: [] });
+    expect(await outbound.get('send/12')).toMatchObject({ state: 'new' });
+    bench.accounts.set('chat', platform);
+    expect(await settled(outbound, 'send/12')).toMatchObject({ state: 'sent' });
+  });
+
   it.each([
-    ['nowhere:1', /No account nowhere is enabled/u],
+    ['nowhere:1', /No account nowhere is set up/u],
     ['chat:home', /no home chat/u],
     ['chat:', /An address is/u],
   ])('to %s is refused with words', async (to, words) => {

@@ -192,6 +192,7 @@ export async function openOutboundBench(platforms: Readonly<Record<string, Scrip
       settings: () => ({ streaming: 'edit', toolProgress: true }),
       redact: (text) => text.replaceAll('s3cret', '[hidden]'),
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
+      setUp: () => [...accounts].map(([id, { capabilities }]) => ({ id, capabilities })),
       home: (id) => Promise.resolve(homes.has(id) ? { chat: homes.get(id) ?? '' } : null),
       ...more,
       times: { ...fastTimes, ...more.times },

@@ -207,6 +207,19 @@ describe('a send without an answer', () => {
   });
 });
 
+it('what a platform refused with is kept without secrets', async () => {
+  const platform = new ScriptedPlatform();
+  const { boot } = await openOutboundBench({ chat: platform });
+  const { outbound: calls } = platform;
+  Object.assign(calls, { sendText: () => Promise.reject(new Error('POST https://example.org/bots3cret/send failed')) });
+  const outbound = boot();
+  await outbound.enqueue(said('k'));
+  expect(await settled(outbound, 'k')).toMatchObject({
+    state: 'ambiguous',
+    error: 'POST https://example.org/bot[hidden]/send failed',
+  });
+});
+
 it('a chat that is gone ends its queue, and a home elsewhere is told once', async () => {
   const platform = new ScriptedPlatform();
   const other = new ScriptedPlatform();

@@ -113,7 +113,7 @@ export async function openChats(options: Partial<CommandDeps> & { accounts?: nev
     },
     links: createLinks(deps),
     handOff: createHandOff(deps),
-    homeOf: createHomeOf(deps),
+    homeOf: createHomeOf({ store: deps.store, configuredHome: (id) => openAccount(id).conduct.home }),
   };
 }
 
