@@ -1,20 +1,32 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * A model that answers at once: what is measured is then ours. A user message that contains `run:` is answered by one
- * shell command first; anything else by two deltas of text.
+ * shell command first, one that contains `slowly:` by text that grows for about eight seconds; anything else by two
+ * deltas of text.
  */
 export interface InstantModel {
   readonly baseUrl: string;
   /** When the first delta of the newest answer was written, by `performance.now()`. */
   firstDeltaAt(): number;
   requests(): number;
+  /** What the newest request asked, when it had come in whole, and when the last byte of its answer was written. */
+  newest(): { readonly asked: string; readonly askedAt: number; readonly answeredAt: number | null };
   stop(): Promise<void>;
 }
+
+const slowDeltas = 80;
+const slowEveryMs = 100;
 
 export async function startInstantModel(): Promise<InstantModel> {
   let firstDeltaAt = 0;
   let requests = 0;
+  let newest: { asked: string; askedAt: number; answeredAt: number | null } = {
+    asked: '',
+    askedAt: 0,
+    answeredAt: null,
+  };
   const server: Server = createServer((request, response) => {
     void readBody(request).then((body) => {
       if (request.method === 'GET') {
@@ -22,12 +34,17 @@ export async function startInstantModel(): Promise<InstantModel> {
         return;
       }
       requests += 1;
+      const askedAt = performance.now();
       const messages = (JSON.parse(body) as { messages: { role: string; content: string }[] }).messages;
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       firstDeltaAt = performance.now();
-      const wantsTool = messages.at(-1)?.role === 'user' && (messages.at(-1)?.content ?? '').includes('run:');
-      if (wantsTool) answerWithTool(response);
-      else answerWithText(response);
+      const last = messages.at(-1);
+      const asked = last?.role === 'user' ? last.content : '';
+      const entry: typeof newest = { asked, askedAt, answeredAt: null };
+      newest = entry;
+      void answer(asked, response).then(() => {
+        entry.answeredAt = performance.now();
+      });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -37,6 +54,7 @@ export async function startInstantModel(): Promise<InstantModel> {
     baseUrl: `http://127.0.0.1:${String(port)}/v1`,
     firstDeltaAt: () => firstDeltaAt,
     requests: () => requests,
+    newest: () => newest,
     stop: () =>
       new Promise((resolve) => {
         server.closeAllConnections();
@@ -45,9 +63,23 @@ export async function startInstantModel(): Promise<InstantModel> {
   };
 }
 
+async function answer(asked: string, response: ServerResponse): Promise<void> {
+  if (asked.includes('run:')) answerWithTool(response);
+  else if (asked.includes('slowly:')) await answerSlowly(response);
+  else answerWithText(response);
+}
+
 function answerWithText(response: ServerResponse): void {
   chunk(response, { delta: { role: 'assistant', content: 'All ' }, finish_reason: null });
   chunk(response, { delta: { content: 'done.' }, finish_reason: null });
+  finish(response, 'stop');
+}
+
+async function answerSlowly(response: ServerResponse): Promise<void> {
+  for (let index = 0; index < slowDeltas; index += 1) {
+    chunk(response, { delta: { content: `This is sentence ${String(index)} of the answer. ` }, finish_reason: null });
+    await sleep(slowEveryMs);
+  }
   finish(response, 'stop');
 }
 

@@ -2,7 +2,8 @@
 //   start                set up, start the service, chat (without a terminal: answer the lines of standard input)
 //   test [vitest args]   set up, then run the suite
 //   build                set up and check types
-//   bench [args]         set up, then measure
+//   bench [part] [args]  set up, then measure the whole, or a part: backends, platforms
+//   soak [args]          set up, then let many people write on every platform for long
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -39,9 +40,13 @@ const tasks = {
   },
   async bench(args) {
     await setUp(root, { temporal: 'project' });
-    const [program, rest] =
-      args[0] === 'backends' ? ['bench/backends/main.ts', args.slice(1)] : ['bench/main.ts', args];
+    const isPart = ['backends', 'platforms'].includes(args[0]);
+    const [program, rest] = isPart ? [`bench/${args[0]}/main.ts`, args.slice(1)] : ['bench/main.ts', args];
     return runNode(['--import', 'tsx', program, ...rest], process.env);
+  },
+  async soak(args) {
+    await setUp(root, { temporal: 'project' });
+    return runNode(['--import', 'tsx', 'scripts/soak.ts', ...args], testEnvironment());
   },
 };
 
