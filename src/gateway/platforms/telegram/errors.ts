@@ -64,11 +64,15 @@ function refused(error: GrammyError, effect: Effect): PortError {
     const retryAfterMs = Math.max(1, parameters.retry_after ?? 1) * 1_000;
     return new PortError('Platform.RateLimited', said, { details, retryAfterMs });
   }
-  if (status === 403) return new PortError('Platform.RecipientGone', said, { details });
+  if (status === 403 || closed.test(description)) return new PortError('Platform.RecipientGone', said, { details });
   if (status >= 500 && effect === 'once') return new PortError('Platform.Ambiguous', said, { details });
   if (status >= 500) return new PortError('Platform.Unavailable', said, { details });
   return new PortError('Platform.MessageRejected', said, { details });
 }
+
+/** How the platform says of a whole chat, with the status of a wrong request, that nothing can be written there. */
+const closed =
+  /: (chat not found|PEER_ID_INVALID|CHAT_WRITE_FORBIDDEN|not enough rights to send text messages|have no rights to send)/i;
 
 /** Code of a connection that was given up before it was made. */
 export const notConnected = 'NOT_CONNECTED';
