@@ -175,6 +175,9 @@ describe('what WhatsApp says when it does not send', () => {
     [10, 403, 'Platform.Authentication', /access token/],
     [131016, 503, 'Platform.Unavailable', /131016/],
     [131009, 400, 'Platform.MessageRejected', /131009/],
+    [1, 500, 'Platform.Ambiguous', /code 1\b/],
+    [99999, 500, 'Platform.Ambiguous', /code 99999\b/],
+    [131053, 500, 'Platform.MessageRejected', /kind of file/],
   ])('code %i with status %i', async (code, status, type, words) => {
     server.refuse({ code, error_data: { details: 'details' } }, status);
     const error = await refusal(send());

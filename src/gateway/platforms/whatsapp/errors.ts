@@ -8,6 +8,8 @@ const pairWaitMs = 4_000;
 
 const limits: ReadonlySet<unknown> = new Set([4, 17, 32, 613, 80007, 130429, 131048, 131056, 133016]);
 const passing: ReadonlySet<unknown> = new Set([1, 2, 131000, 131016, 131057, 133004]);
+/** Those of them that say that nothing was sent; after any other trouble of the API it may have been. */
+const unsent: ReadonlySet<unknown> = new Set([2, 131000, 131016, 131057, 133004]);
 /** Of the token, its rights, or the business account. */
 const account: ReadonlySet<unknown> = new Set([0, 3, 10, 102, 190, 368, 131005, 131031, 133010]);
 const gone: ReadonlySet<unknown> = new Set([131026, 131050]);
@@ -58,8 +60,12 @@ export function fromGraphError(error: Fields, { status, headers }: Pick<Answered
  */
 export function fromAnswer(answer: Answered, repeatable: boolean): PortError {
   const { error } = fields(parsed(answer.body.toString('utf8')));
-  if (isFields(error)) return fromGraphError(error, answer);
   const { status } = answer;
+  if (isFields(error)) {
+    const told = fromGraphError(error, answer);
+    const isOpen = told.code === 'Platform.Unavailable' && !repeatable && !unsent.has(error['code']);
+    return isOpen ? new PortError('Platform.Ambiguous', told.message) : told;
+  }
   if (status === 401 || status === 403 || status === 429)
     return fromGraphError({}, status === 403 ? { ...answer, status: 401 } : answer);
   if (status < 500) {
