@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createApi } from '../../../src/gateway/platforms/discord/api.ts';
 import { discord } from '../../../src/gateway/platforms/discord/descriptor.ts';
 import { discordCast as cast } from '../../support/platforms/discord-cast.ts';
 import { DiscordServer } from '../../support/platforms/discord-server.ts';
@@ -84,6 +88,33 @@ describe('what goes to Discord', () => {
   it('an id from outside stays one part of an address', async () => {
     await outbound().sendText({ chat: '../users/@me' }, { text: 'x' }, options());
     expect(server.requests.at(-1)).toBe('POST /api/v10/channels/%2E%2E%2Fusers%2F%40me/messages');
+  });
+});
+
+describe('an answer that does not come in time, or says nothing', () => {
+  it('an internal error after a message went out leaves open whether it arrived', async () => {
+    server.fail({ kind: 'server-error' });
+    const error = await bench.refusal(outbound().sendText(to, { text: 'perhaps' }, options()));
+    expect(error.code).toBe('Platform.Ambiguous');
+    server.fail({ kind: 'server-error' });
+    const edit = outbound().edit(to, '1', { text: 'again' }, options());
+    expect((await bench.refusal(edit)).code).toBe('Platform.Unavailable');
+  });
+
+  it('files have longer than texts, for slow lines', async () => {
+    const slow = createServer((request, response) => {
+      request.resume();
+      setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{"id":"1"}'), 400);
+    }).listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const address = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/api`;
+    const api = createApi('token', address, { callMs: 100, fileMs: 10_000 });
+    const call = { method: 'Post', path: '/channels/1/messages', body: { content: 'x' } } as const;
+    expect((await bench.refusal(api.call(call))).code).toBe('Platform.Ambiguous');
+    const files = [{ name: 'a.txt', data: Buffer.from('a') }];
+    expect(await api.call({ ...call, files })).toEqual({ id: '1' });
+    api.close();
+    slow.close();
   });
 });
 

@@ -25,16 +25,21 @@ export interface DiscordApi {
   close(): void;
 }
 
-const limitMs = 15_000;
+/** Until an answer begins, which for a file includes the way of the largest one over a slow line. */
+const usualLimits = { callMs: 15_000, fileMs: 240_000 };
 
-export function createApi(token: string, apiUrl: string): DiscordApi {
-  const rest = new REST({
-    api: apiUrl.replace(/\/+$/, ''),
-    retries: 0,
-    timeout: limitMs,
-    offset: 0,
-    rejectOnRateLimit: () => true,
-  }).setToken(token);
+export function createApi(token: string, apiUrl: string, limits = usualLimits): DiscordApi {
+  // The client has one limit of time for all it is asked for.
+  const clientFor = (timeout: number): REST =>
+    new REST({
+      api: apiUrl.replace(/\/+$/, ''),
+      retries: 0,
+      timeout,
+      offset: 0,
+      rejectOnRateLimit: () => true,
+    }).setToken(token);
+  const rest = clientFor(limits.callMs);
+  const uploads = clientFor(limits.fileMs);
   return {
     rest,
     call: async ({
@@ -50,8 +55,9 @@ export function createApi(token: string, apiUrl: string): DiscordApi {
       if (signal?.aborted === true) {
         throw new PortError('Platform.Unavailable', 'Nothing was sent to Discord: it was given up before.');
       }
+      const client = files === undefined ? rest : uploads;
       try {
-        return await rest.request({
+        return await client.request({
           method: RequestMethod[method],
           fullRoute: path,
           auth: !withoutToken,
@@ -62,13 +68,15 @@ export function createApi(token: string, apiUrl: string): DiscordApi {
         });
       } catch (error) {
         // The client forgets its token after one 401, and would never ask again.
-        rest.setToken(token);
+        client.setToken(token);
         throw portErrorOf(error, repeatable ? 'repeatable' : 'send');
       }
     },
     close: () => {
-      rest.clearHashSweeper();
-      rest.clearHandlerSweeper();
+      for (const client of [rest, uploads]) {
+        client.clearHashSweeper();
+        client.clearHandlerSweeper();
+      }
     },
   };
 }

@@ -85,8 +85,8 @@ function refused(error: DiscordAPIError): PortError {
 
 function failed(status: number, call: Call): PortError {
   const details = { status };
-  // A proxy gave up on what may well have been done behind it.
-  if (call === 'send' && (status === 502 || status === 504)) {
+  // It may have been done before the trouble began, or behind a proxy that gave up on it; 503 says that it was not.
+  if (call === 'send' && status !== 503) {
     return new PortError('Platform.Ambiguous', `It went out and Discord answered ${status}.`, { details });
   }
   return new PortError('Platform.Unavailable', `Discord has trouble of its own (${status}).`, { details });
