@@ -32,6 +32,7 @@ describe('calls of platforms', () => {
   it('are refused where nobody waits for them, and when they are too large', async () => {
     const api = await openApi({ platforms: { webhook: () => Promise.resolve(null) } });
     expect(await call(`${api.url}/webhooks/nobody`, { headers: {}, body: '{}' })).toMatchObject({ status: 404 });
+    expect(await call(`${api.url}/webhooks/%zz`, { headers: {}, body: '{}' })).toMatchObject({ status: 404 });
     const large = await call(`${api.url}/webhooks/whatsapp`, { headers: {}, body: 'x'.repeat(4 * 1024 * 1024 + 1) });
     expect(large.status).toBe(413);
   });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -20,6 +20,17 @@ beforeEach(async () => {
 afterEach(async () => {
   await api.stop();
   home.remove();
+});
+
+describe('hermes send', () => {
+  it('says how large files may be before it reads them', async () => {
+    const path = join(home.home, 'large.bin');
+    writeFileSync(path, '');
+    truncateSync(path, 3 * 1024 ** 3);
+    const { code, stderr } = await hermes('send', '--to', 'telegram:home', '--file', path);
+    expect(code).toBe(2);
+    expect(stderr).toContain('large.bin has 3072.0 MB; hermes send takes at most 50.0 MB at once.');
+  });
 });
 
 describe('hermes conversations', () => {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { readAll } from '../io.ts';
+import { mostSendBytes } from '../../contracts/send-limit.ts';
 import { mediaTypeOf } from '../../lib/media-type.ts';
 import { printJson, printText, withClient } from './with-client.ts';
 
@@ -29,6 +30,7 @@ function oneMore(path: string, before: readonly string[]): readonly string[] {
 }
 
 async function send(text: string | undefined, flags: SendFlags): Promise<void> {
+  await refuseTooLarge(flags.file);
   const files = await Promise.all(flags.file.map(attachment));
   const fromInput = text === '-' || (text === undefined && (files.length === 0 || !process.stdin.isTTY));
   const words = fromInput ? (await readAll(process.stdin)).trimEnd() : (text ?? '');
@@ -42,6 +44,32 @@ async function send(text: string | undefined, flags: SendFlags): Promise<void> {
     if (flags.json === true) return printJson(done);
     await printText(`${done.state}${done.detail === '' ? '' : `: ${done.detail}`}\n`);
   });
+}
+
+/** Before anything is read. What cannot be looked at fails when it is read. */
+async function refuseTooLarge(paths: readonly string[]): Promise<void> {
+  const sizes = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  const sizeBytes = sizes.reduce((sum, size) => sum + size, 0);
+  if (sizeBytes <= mostSendBytes) return;
+  const names = paths.map((path) => basename(path)).join(', ');
+  const has = paths.length === 1 ? 'has' : 'have together';
+  throw new CliError(
+    `${names} ${has} ${megabytes(sizeBytes)}; hermes send takes at most ${megabytes(mostSendBytes)} at once.`,
+    {
+      exitCode: 2,
+    },
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
 async function attachment(path: string): Promise<{ name: string; mediaType: string; base64: string }> {

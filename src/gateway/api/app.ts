@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
+import { mostSendBytes } from '../../contracts/send-limit.ts';
 import { Refusal } from '../refusal.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { conversationRoutes } from './conversation-routes.ts';
@@ -19,8 +20,8 @@ import { v1Routes } from './v1/routes.ts';
 /** Room for the longest message, every character of it escaped. */
 const defaultMaxBodyBytes = 8 * 1024 * 1024;
 
-/** Files come in base64 within the body. */
-const maxSendBytes = 72 * 1024 * 1024;
+/** Files come in base64 within the body, beside the text. */
+const maxSendBytes = Math.ceil((mostSendBytes * 4) / 3) + 4 * 1024 * 1024;
 
 /** All routes behind their guards; everything thrown below becomes an answer here. */
 export function createApp(context: ApiContext, token: string): OpenAPIHono {

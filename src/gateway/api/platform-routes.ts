@@ -94,11 +94,20 @@ export function platformRoutes(app: OpenAPIHono, { platforms }: ApiContext): voi
   app.openapi(sendRoute, async (c) => c.json(await platforms.send(c.req.valid('json')), 200));
 }
 
+/** A path that is no text names no account. */
+function accountIn(url: URL): string {
+  try {
+    return decodeURIComponent(url.pathname.slice('/webhooks/'.length));
+  } catch {
+    throw new Refusal('Api.NotFound', 'Nobody here waits for such calls.');
+  }
+}
+
 /** Platforms that call us: no token of ours, each checks its own signature; the body is read as it came. */
 export function webhookRoute(app: OpenAPIHono, { platforms }: Pick<ApiContext, 'platforms'>): void {
   app.on(['GET', 'POST'], '/webhooks/*', async (c) => {
     const url = new URL(c.req.url);
-    const accountId = decodeURIComponent(url.pathname.slice('/webhooks/'.length));
+    const accountId = accountIn(url);
     const sent = await readUpTo(c.req.raw.body, maxWebhookBytes);
     if (sent === null) throw new Refusal('Api.TooLarge', 'That is more than a platform sends at once.');
     const answer = await platforms.webhook(accountId, {
