@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { slack } from '../../../src/gateway/platforms/slack/descriptor.ts';
 import { SlackServer } from '../../support/platforms/slack-server.ts';
-import { openBench, type Bench } from './bench.ts';
+import { openBench, until, type Bench } from './bench.ts';
 
 const anna = { id: 'UANNA0001', name: 'Anna' };
 const ben = { id: 'UBEN00001', name: 'Ben' };
@@ -47,6 +48,27 @@ describe('a mention in a channel', () => {
     expect(await bench.message('but here')).toMatchObject({ addressed: true, chat: thread });
     await server.says({ chat: thread, from: ben, text: 'between us' });
     expect(await bench.message('between us')).toMatchObject({ addressed: false, chat: thread });
+  });
+
+  it('that was missed is read up, and what was missed in its thread, each once', async () => {
+    const { bench, server } = await open();
+    const root = await server.says({ chat: group, from: anna, text: 'before', mention: true });
+    await bench.message('before');
+    await until('it is remembered', () => server.unacknowledged() === 0);
+    await sleep(50);
+    await bench.disconnect();
+    await server.says({ chat: group, from: ben, text: 'among us' });
+    const missed = await server.says({ chat: group, from: anna, text: 'missed', mention: true });
+    await server.says({ chat: { ...group, thread: root }, from: ben, text: 'there too' });
+    server.forget();
+    await bench.connect();
+    expect(await bench.message('missed')).toMatchObject({ addressed: true, chat: { ...group, thread: missed } });
+    expect(await bench.message('there too')).toMatchObject({ addressed: true, chat: { ...group, thread: root } });
+    await bench.disconnect();
+    await bench.connect();
+    await server.says({ chat: group, from: anna, text: 'afterwards', mention: true });
+    await bench.message('afterwards');
+    expect(['before', 'missed', 'there too', 'among us'].map((text) => bench.count(text))).toEqual([1, 1, 1, 0]);
   });
 
   it('takes its edits along, also those that take the mention away', async () => {

@@ -5,18 +5,18 @@ import type { PlatformEvent, PlatformInbox, PlatformLog } from '../platform.ts';
 import type { SlackApi } from './api.ts';
 import { isoOf, listOf } from './fields.ts';
 
-/** Threads of direct chats are watched for so long after their last message. */
-const threadDays = 14;
+/** Threads are watched for so long after their last message; those of channels are many. */
+const threadDays = { direct: 14, channel: 2 };
 const pageSize = 200;
 const mostPages = 10;
 
-/** How far the account has seen each direct chat, kept in the inbox. */
+/** How far the account has seen each direct chat, and each channel and thread in which it is addressed; in the inbox. */
 export interface Seen {
   /** After an event was accepted. */
   saw(event: PlatformEvent): Promise<void>;
   /** An event could not be kept: until the next catch-up nothing counts as seen, so that it is found again. */
   missed(): void;
-  /** Reads what direct chats got since they were last seen, each message in order, oldest first. */
+  /** Reads what these got since they were last seen, each message in order, oldest first. */
   catchUp(take: (message: Fields, channel: string) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
@@ -25,22 +25,27 @@ export function createSeen(api: SlackApi, inbox: PlatformInbox, log: PlatformLog
   const newest = new Map<string, string>();
   let whole = false;
 
+  const forget = (name: string): Promise<void> => {
+    newest.delete(name);
+    return inbox.save({ [name]: null });
+  };
   const read = async (name: string, take: (message: Fields, channel: string) => Promise<void>, signal: AbortSignal) => {
     const [, channel = '', thread] = name.split('/');
     const oldest = await inbox.load(name);
     if (oldest === null) return;
-    if (thread !== undefined && isOld(oldest)) return inbox.save({ [name]: null });
+    if (thread !== undefined && isOld(channel, oldest)) return forget(name);
     for (const message of await since(api, { channel, thread, oldest }, signal)) await take(message, channel);
   };
 
   return {
     saw: async (event) => {
-      if (event.chat.kind !== 'direct' || event.kind === 'gone' || event.kind === 'button') return;
-      if (event.messageId === undefined || (event.kind === 'message' && event.edited === true)) return;
-      const name = nameOf(event);
-      if (Number(newest.get(name) ?? 0) >= Number(event.messageId)) return;
-      newest.set(name, event.messageId);
-      if (whole) await inbox.save({ [name]: event.messageId });
+      if (event.kind === 'gone' || event.kind === 'button') return;
+      if (event.kind === 'message' && (event.edited === true || !event.addressed)) return;
+      const { messageId } = event;
+      if (messageId === undefined) return;
+      const names = namesOf(event, messageId).filter((name) => Number(newest.get(name) ?? 0) < Number(messageId));
+      for (const name of names) newest.set(name, messageId);
+      if (whole && names.length > 0) await inbox.save(Object.fromEntries(names.map((name) => [name, messageId])));
     },
     missed: () => {
       whole = false;
@@ -55,6 +60,7 @@ export function createSeen(api: SlackApi, inbox: PlatformInbox, log: PlatformLog
           // One chat that cannot be read (closed, the right to read it missing) holds up no other.
           log.warn({ chat: name, reason: error instanceof Error ? error.message : String(error) }, 'no catch-up');
           if (PortError.is(error) && error.retryable) return;
+          if (PortError.is(error) && error.code === 'Platform.RecipientGone') await forget(name);
         }
       }
       whole = true;
@@ -63,12 +69,20 @@ export function createSeen(api: SlackApi, inbox: PlatformInbox, log: PlatformLog
   };
 }
 
-function nameOf({ chat }: PlatformEvent): string {
-  return `seen/${chat.id}${chat.thread === undefined ? '' : `/${chat.thread}`}`;
+/** A message that begins a thread stands in its channel too. */
+function namesOf({ chat }: PlatformEvent, messageId: string): readonly string[] {
+  const here = `seen/${chat.id}`;
+  if (chat.thread === undefined) return [here];
+  return [`${here}/${chat.thread}`, ...(chat.thread === messageId ? [here] : [])];
 }
 
-function isOld(ts: string): boolean {
-  return Date.now() - Date.parse(isoOf(ts) ?? '') > threadDays * 86_400_000;
+export function isDirect(channel: string): boolean {
+  return channel.startsWith('D');
+}
+
+function isOld(channel: string, ts: string): boolean {
+  const days = isDirect(channel) ? threadDays.direct : threadDays.channel;
+  return Date.now() - Date.parse(isoOf(ts) ?? '') > days * 86_400_000;
 }
 
 interface Place {

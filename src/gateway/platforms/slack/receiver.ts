@@ -4,7 +4,7 @@ import { words } from '../json-fields.ts';
 import type { PlatformAccount, PlatformInbox, WebhookRequest, WebhookResponse } from '../platform.ts';
 import type { SlackApi } from './api.ts';
 import { createBegunThreads } from './begun-threads.ts';
-import { createSeen, type Seen } from './catch-up.ts';
+import { createSeen, isDirect, type Seen } from './catch-up.ts';
 import type { SlackSettings } from './descriptor.ts';
 import { idOf } from './fields.ts';
 import { createCompletion, type Completion } from './people.ts';
@@ -110,10 +110,13 @@ export class Receiver {
     const seen = this.seenIn(inbox);
     try {
       const { self, completion } = await this.ready();
-      await createBegunThreads(inbox).tidy();
+      const threads = createBegunThreads(inbox);
+      await threads.tidy();
       await seen.catchUp(async (message, channel) => {
-        const event = readHistoric(message, { id: channel, direct: true }, self);
-        if (event === null || PortError.is(event)) return;
+        const historic = readHistoric(message, { id: channel, direct: isDirect(channel) }, self);
+        if (historic === null || PortError.is(historic)) return;
+        const event = await threads.heed(historic);
+        if (event.kind === 'message' && !event.addressed) return;
         await inbox.accept(await completion.complete(event, { event: message }));
         await seen.saw(event);
       }, signal);
