@@ -34,6 +34,8 @@ export class DiscordGateway {
   private readonly chats: () => readonly TestChat[];
   private session: Session | null = null;
   private socket: WebSocket | null = null;
+  /** The socket that has identified itself or resumed; events go to no other. */
+  private listener: WebSocket | null = null;
   private readonly sockets = new Set<WebSocket>();
   private wedged = false;
   private unsent: string[] = [];
@@ -133,8 +135,11 @@ export class DiscordGateway {
     if (op !== 2 && op !== 6) return;
     const refusal = data['token'] === this.token ? this.closeWith : 4004;
     if (refusal !== null) socket.close(refusal);
-    else if (op === 6) this.resume(data);
-    else this.identify(data, address);
+    else {
+      this.listener = socket;
+      if (op === 6) this.resume(data);
+      else this.identify(data, address);
+    }
   }
 
   private identify(data: unknown, address: string): void {
@@ -168,7 +173,7 @@ export class DiscordGateway {
     if (this.session === null) return;
     const event = { s: this.session.events.length + 1, t, d };
     this.session.events.push(event);
-    this.send({ op: 0, ...event });
+    if (this.listener === this.socket) this.send({ op: 0, ...event });
   }
 
   private send(payload: object): void {
