@@ -110,6 +110,13 @@ describe('what the daemon says when it does not send', () => {
     expect(error.code).toBe(code);
     if (status === 429) expect(error.retryAfterMs).toBe(7_000);
   });
+
+  it('a daemon that knows itself under another host name says which setting is wrong', async () => {
+    server.answerWith(421);
+    const error = await sendsOne();
+    expect(error.code).toBe('Platform.Unavailable');
+    expect(error.message).toContain('gateway.signal.url');
+  });
 });
 
 describe('what is sent', () => {

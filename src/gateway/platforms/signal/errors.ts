@@ -64,6 +64,12 @@ export function fromStatus({ status, headers }: Pick<Answered, 'status' | 'heade
     );
   }
   if (status === 429) return limited(retryAfterMs(headers) ?? usualWaitMs);
+  if (status === 421) {
+    return new PortError(
+      'Platform.Unavailable',
+      'signal-cli answers only under the host name it was started with: set gateway.signal.url to the address after `daemon --http`.',
+    );
+  }
   if (status === 413) return rejected('it is too large');
   const said = `the signal-cli daemon answers with status ${status}`;
   // A proxy may have passed it on before it gave up.
