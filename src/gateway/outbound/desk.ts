@@ -13,6 +13,8 @@ export class Desk {
   readonly pace = new Pace();
   private readonly lanes = new Lanes();
   private readonly requests = new Set<AbortController>();
+  /** Messages with a job that nobody waits for. */
+  private readonly aside = new Set<string>();
   private isClosed = false;
 
   constructor(deps: OutboundDeps) {
@@ -36,6 +38,17 @@ export class Desk {
   /** Nobody else writes into the chat meanwhile. */
   alone<T>(lane: OutboxLane, job: () => Promise<T>): Promise<T> {
     return this.lanes.run(keyOf(lane), job);
+  }
+
+  /** Does a job on a message once its chat is free, unless one is begun already. A chat that hangs delays no other. */
+  doAside(row: OutboxRow, job: () => Promise<void>): void {
+    if (this.aside.has(row.id)) return;
+    this.aside.add(row.id);
+    this.alone(laneOf(row), job)
+      .catch((error: unknown) => {
+        if (!this.isClosed) this.deps.log.warn({ outboxId: row.id, error: String(error) }, 'left for the next look');
+      })
+      .finally(() => this.aside.delete(row.id));
   }
 
   account(lane: OutboxLane): OpenAccount | undefined {

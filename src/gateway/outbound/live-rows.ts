@@ -60,12 +60,10 @@ export class LiveRows {
   /** Closes what belongs to turns that have ended without an answer here. */
   async sweep(): Promise<void> {
     const rows = await this.desk.store.outbox.endedLives(50);
-    await Promise.all(
-      rows.map(async (row) => {
-        const account = this.desk.account(laneOf(row));
-        if (account !== undefined) await this.desk.alone(laneOf(row), () => this.closeEnded(row.id, account));
-      }),
-    );
+    for (const row of rows) {
+      const account = this.desk.account(laneOf(row));
+      if (account !== undefined) this.desk.doAside(row, () => this.closeEnded(row.id, account));
+    }
   }
 
   private async closeEnded(id: string, account: OpenAccount): Promise<void> {

@@ -15,7 +15,7 @@ export class Questions {
   /** What has been decided since the last look, also before a restart. */
   async sweep(): Promise<void> {
     const rows = await this.desk.store.outbox.decidedAsks(new Date().toISOString(), 50);
-    await Promise.all(rows.map((row) => this.desk.alone(laneOf(row), () => this.redraw(row.id))));
+    for (const row of rows) this.desk.doAside(row, () => this.redraw(row.id));
   }
 
   private async redraw(id: string): Promise<void> {

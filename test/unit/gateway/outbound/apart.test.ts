@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Pace } from '../../../../src/gateway/outbound/pace.ts';
 import type { Outbound } from '../../../../src/gateway/outbound/outbound.ts';
+import { RunningTurn } from './running-turn.ts';
 import { openOutboundBench, ScriptedPlatform, until } from './scripted-chat.ts';
 
 const said = (account: string, chat: string, key: string): Parameters<Outbound['enqueue']>[0] => ({
@@ -37,6 +38,34 @@ describe('a platform that takes requests and never answers', () => {
     await until(
       () => fine.texts,
       (texts) => texts.length === 1,
+    );
+  });
+
+  it('keeps no question elsewhere from being redrawn', async () => {
+    const stuck = new ScriptedPlatform();
+    const chat = new ScriptedPlatform();
+    const bench = await openOutboundBench({ stuck, chat });
+    const outbound = bench.boot();
+    const turn = await RunningTurn.begin(bench);
+    const there = await turn.asks({}, { platform: 'stuck', chat: '1' });
+    turn.nextStep();
+    const here = await turn.asks();
+    await until(
+      () => [stuck, chat].every(({ shown }) => shown.length === 1),
+      (shown) => shown,
+    );
+    Object.assign(stuck.outbound, { sendText: () => new Promise(() => undefined) });
+    await outbound.enqueue(said('stuck', '1', 'hello'));
+    await until(
+      () => outbound.get('hello'),
+      (row) => row?.state === 'sending',
+    );
+    await turn.decides(there, 'approve');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await turn.decides(here, 'approve');
+    await until(
+      () => chat.texts[0],
+      (text) => text?.includes('Approved') === true,
     );
   });
 

@@ -68,7 +68,10 @@ export class RunningTurn {
   }
 
   /** Asks for approval, or a question with choices. @returns the approval's id. */
-  async asks(more: { choices?: readonly string[]; ruleKey?: string; title?: string } = {}): Promise<string> {
+  async asks(
+    more: { choices?: readonly string[]; ruleKey?: string; title?: string } = {},
+    to: ReplyAddress = here,
+  ): Promise<string> {
     const { turn } = this;
     const { store, bus } = this.bench;
     const id = `ask:${conversationId}/${turn}/${this.step}/0`;
@@ -77,7 +80,7 @@ export class RunningTurn {
     const ask = { id, kind, title, detail: 'rm x', choices: choices ?? [] } as const;
     await store.approvals.ask({ ...ask, conversationId, turn, tool: 'run', ruleKey, callKey: null });
     bus.publish({ conversationId, turn, approvalId: id, ask: kind, kind: 'asked', title, detail: '', choices: [] });
-    await this.deliver({ kind: 'ask', approvalId: id });
+    await this.deliver({ kind: 'ask', approvalId: id }, to);
     return id;
   }
 
