@@ -25,6 +25,11 @@ export interface PlatformUserRepository {
   ofPerson(personId: string): Promise<readonly PlatformUser[]>;
   /** Adds or replaces. */
   put(user: PlatformUser): Promise<void>;
+  /**
+   * Adds or replaces, unless the person, the role or what lets them in is not as `known` says (null: not there) any more:
+   * they were turned away, let in or linked meanwhile. Then it writes nothing and resolves to false.
+   */
+  update(known: PlatformUser | null, user: PlatformUser): Promise<boolean>;
   /** False when there was none. */
   remove(account: string, userId: string): Promise<boolean>;
 }

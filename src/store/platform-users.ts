@@ -3,14 +3,7 @@ import type { PlatformUser, PlatformUserRepository } from './platform-ports.ts';
 
 export function platformUserRepository(database: Database): PlatformUserRepository {
   return {
-    get: (account, userId) =>
-      database.read(
-        (sql) =>
-          sql.get<PlatformUser>('SELECT * FROM PlatformUser WHERE account = :account AND userId = :userId', {
-            account,
-            userId,
-          }) ?? null,
-      ),
+    get: (account, userId) => database.read((sql) => findUser(sql, { account, userId }) ?? null),
     list: () =>
       database.read((sql) => sql.all<PlatformUser>('SELECT * FROM PlatformUser ORDER BY since DESC, rowid DESC')),
     ofPerson: (personId) =>
@@ -20,12 +13,29 @@ export function platformUserRepository(database: Database): PlatformUserReposito
         }),
       ),
     put: (user) => database.write((sql) => putUser(sql, user)),
+    update: (known, user) =>
+      database.write((sql) => {
+        const isAsKnown = standing(findUser(sql, user)) === standing(known);
+        if (isAsKnown) putUser(sql, user);
+        return isAsKnown;
+      }),
     remove: (account, userId) =>
       database.write(
         (sql) =>
           sql.run('DELETE FROM PlatformUser WHERE account = :account AND userId = :userId', { account, userId }) > 0,
       ),
   };
+}
+
+function findUser(sql: Sql, { account, userId }: Pick<PlatformUser, 'account' | 'userId'>): PlatformUser | undefined {
+  return sql.get<PlatformUser>('SELECT * FROM PlatformUser WHERE account = :account AND userId = :userId', {
+    account,
+    userId,
+  });
+}
+
+function standing(user: PlatformUser | null | undefined): string {
+  return user == null ? '' : JSON.stringify([user.personId, user.role, user.via ?? 'pairing']);
 }
 
 /** Inside a transaction: adds or replaces. */

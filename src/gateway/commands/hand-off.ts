@@ -1,6 +1,7 @@
 import type { PlatformUser } from '../../store/platform-ports.ts';
 import type { ConversationRow, Store } from '../../store/ports.ts';
 import type { Accounts, OutboxWriter } from '../accounts.ts';
+import { isStillLetIn } from '../inbound/admit.ts';
 import { replyKeyOf } from '../inbound/names.ts';
 import { Refusal } from '../refusal.ts';
 import { chosenOnce } from './chosen-once.ts';
@@ -88,7 +89,11 @@ async function targetOf(
     const hint = enabled.length === 0 ? 'No chat platform is set up.' : `There are: ${enabled.join(', ')}.`;
     throw new Refusal('Api.NotFound', `There is no account "${firstWords(wanted, 40)}" here.`, { hint });
   }
-  const users = (await store.platformUsers.ofPerson(personId)).filter(hasChat);
+  const users = (await store.platformUsers.ofPerson(personId)).filter(hasChat).filter((user) => {
+    // Where the configuration lets nobody in by name (any more), only pairings and links count.
+    const conduct = accounts().get(user.account)?.conduct ?? { owner: [], allow: [], admins: [] };
+    return isStillLetIn(conduct, user);
+  });
   const reachable = users.filter(({ account }) => named.includes(account));
   const user = reachable.find(({ account }) => account === word) ?? reachable[0];
   if (user === undefined) {

@@ -45,10 +45,11 @@ function isAdminOf(ownerId: string, conduct: AccountConduct, user: PlatformUser)
 
 /** As they are in the store, made or brought up to date where the configuration or what they are called says so. */
 async function userOf(
-  { store, ownerId }: { store: Store; ownerId: string },
+  deps: { readonly store: Store; readonly ownerId: string },
   account: ConfiguredAccount,
   event: PlatformEvent,
 ): Promise<PlatformUser | null> {
+  const { store, ownerId } = deps;
   const { sender, chat } = event;
   const known = await store.platformUsers.get(account.id, sender.id);
   const standing = standingOf(account.conduct, sender.id, known, ownerId);
@@ -63,8 +64,9 @@ async function userOf(
     directChat: chat.kind === 'direct' ? chat.id : (known?.directChat ?? null),
     since: known?.since ?? new Date().toISOString(),
   };
-  if (known === null || !isSame(known, user)) await store.platformUsers.put(user);
-  return user;
+  if (known !== null && isSame(known, user)) return user;
+  // Turned away or linked meanwhile: what was read is not written back over that.
+  return (await store.platformUsers.update(known, user)) ? user : userOf(deps, account, event);
 }
 
 interface Standing {
@@ -88,6 +90,15 @@ function standingOf(
   // Who was the owner until the configuration said otherwise must not keep the owner's person.
   const personId = via === 'allow' ? (known?.personId ?? null) : null;
   return { via: 'allow', role: isAdmin ? 'admin' : 'user', personId };
+}
+
+/** Whether what let them in still does. */
+export function isStillLetIn(
+  conduct: Pick<AccountConduct, 'owner' | 'allow' | 'admins'>,
+  { via, userId }: PlatformUser,
+): boolean {
+  if (via === 'owner') return conduct.owner.includes(userId);
+  return via !== 'allow' || conduct.allow.includes(userId) || conduct.admins.includes(userId);
 }
 
 function isSame(one: PlatformUser, other: PlatformUser): boolean {

@@ -52,6 +52,16 @@ describe('/handoff', () => {
     expect((await chats.store.conversations.current('anna')).id).toBe('other');
   });
 
+  it('goes to no account that the configuration has let go', async () => {
+    const chats = await openBoth();
+    const user = await chats.store.platformUsers.get('slack', 'u2');
+    if (user === null) throw new Error('nobody there');
+    for (const via of ['owner', 'allow'] as const) {
+      await chats.store.platformUsers.put({ ...user, via });
+      expect(await chats.told('/handoff slack')).toMatch(/^refused: You have no direct chat with the agent on slack/);
+    }
+  });
+
   it('refuses accounts that are not there, unknown to the person, or this one', async () => {
     const { told, speaker } = await openBoth();
     expect(await told('/handoff')).toMatch(/^refused: Usage/);

@@ -196,4 +196,27 @@ describe('linked accounts', () => {
     expect(text).toMatch(/^This account is joined to telegram/);
     expect(await store.platformUsers.get('slack', 'u8')).toMatchObject({ personId: 'slack-u8', via: 'pairing' });
   });
+
+  it('tell a stranger once that no more codes are taken', async () => {
+    const chats = await openChats();
+    const type = (key: string) =>
+      chats.links.redeemAsStranger(
+        'slack',
+        { id: 'u8', name: 'Eve' },
+        { id: 'D8', kind: 'direct' },
+        { key, code: 'Z' },
+      );
+    const said: string[] = [];
+    for (let count = 1; count <= 8; count += 1) {
+      said.push(await type(`slack:event/${String(count)}`));
+      chats.clock.ms += 1_000;
+    }
+    expect(said.slice(3)).toEqual([
+      expect.stringMatching(/1 tries left/),
+      'Too many wrong codes. Try again in 60 min.',
+      '',
+      '',
+      '',
+    ]);
+  });
 });

@@ -60,6 +60,32 @@ describe('who may speak', () => {
   });
 });
 
+describe('somebody who is turned away', () => {
+  it('at the very moment they write stays out', async () => {
+    const first = await openInbound({ start: false });
+    const since = '2026-11-01T00:00:00.000Z';
+    const known = { account, userId: '99', personId: 'telegram-99', role: 'user', via: 'pairing', since } as const;
+    await first.store.platformUsers.put({ ...known, name: 'Eve', directChat: '990' });
+    const platformUsers = {
+      ...first.store.platformUsers,
+      get: async (of: string, userId: string) => {
+        const user = await first.store.platformUsers.get(of, userId);
+        await first.store.platformUsers.remove(of, userId);
+        return user;
+      },
+    };
+    const { inbox, idle, store, texts, said } = await openInbound({
+      gateway: first,
+      deps: { store: { ...first.store, platformUsers } },
+    });
+    await inbox.accept(message('hello', { ...eve, sender: { ...stranger, name: 'Eve with a new name' } }));
+    await idle();
+    expect(await store.platformUsers.get(account, '99')).toBeNull();
+    expect(await texts()).toEqual([]);
+    expect(said()).toHaveLength(1);
+  });
+});
+
 describe('a stranger', () => {
   it('gets a code and nothing else, and nothing of what they wrote is kept or handed on', async () => {
     const { inbox, idle, sent, texts, commands, store } = await openInbound();
