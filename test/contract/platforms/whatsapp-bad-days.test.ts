@@ -166,7 +166,7 @@ describe('what became of a message', () => {
 
 describe('what WhatsApp says when it does not send', () => {
   it.each([
-    [131047, 400, 'Platform.MessageRejected', /24 hours.*write again/],
+    [131047, 400, 'Platform.MessageRejected', /24 hours.*not sent by itself.*write again/],
     [470, 400, 'Platform.MessageRejected', /24 hours/],
     [131030, 400, 'Platform.MessageRejected', /API Setup/],
     [131026, 400, 'Platform.RecipientGone', /131026/],

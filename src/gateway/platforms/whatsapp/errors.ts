@@ -15,7 +15,7 @@ const account: ReadonlySet<unknown> = new Set([0, 3, 10, 102, 190, 368, 131005, 
 const gone: ReadonlySet<unknown> = new Set([131026, 131050]);
 
 const late =
-  'more than 24 hours have passed since the person last wrote, and then WhatsApp takes approved templates only. It goes through once they write again';
+  'more than 24 hours have passed since the person last wrote, and then WhatsApp takes approved templates only. It is not sent by itself later: ask for it anew when they write again';
 const advice: ReadonlyMap<unknown, string> = new Map([
   [470, late],
   [131047, late],
