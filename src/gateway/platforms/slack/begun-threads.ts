@@ -5,7 +5,7 @@ import { isoOf } from './fields.ts';
 const threadDays = 14;
 
 /** Threads of channels that began with a message to the bot, kept in the inbox. */
-export interface BegunThreads {
+interface BegunThreads {
   /** Notes a thread that begins; a message in a noted one addresses the bot without a mention. */
   heed(event: PlatformEvent): Promise<PlatformEvent>;
   /** Forgets the old ones. */
