@@ -1,5 +1,6 @@
 import type { AccountReport, Accounts, ConfiguredAccount, OpenAccount } from './accounts.ts';
 import { KeptConnection, type ConnectionTimes, type ShownCommands } from './kept-connection.ts';
+import { commonSettings } from './platforms/common-settings.ts';
 import type { PlatformInbox, PlatformLog, WebhookRequest, WebhookResponse } from './platforms/platform.ts';
 
 export interface ConnectionsDeps {
@@ -46,7 +47,9 @@ export function createConnections(deps: ConnectionsDeps): Connections {
       }),
     );
     for (const [id, account] of wanted) {
-      if (kept.has(id)) continue;
+      const before = kept.get(id);
+      before?.allow(account.conduct);
+      if (before !== undefined) continue;
       const one = new KeptConnection(account, { ...deps, inbox: deps.inbox(id), fingerprint: print(account) });
       kept.set(id, one);
       one.start();
@@ -78,7 +81,11 @@ export function createConnections(deps: ConnectionsDeps): Connections {
   };
 }
 
-/** Everything that makes a connection another one; secrets are compared in memory only. */
+/**
+ * Everything that makes a connection another one; secrets are compared in memory only. Who may talk there is not part of
+ * it: to end a connection for that would put a message that is being sent in doubt.
+ */
 function print(account: ConfiguredAccount | undefined): string {
-  return JSON.stringify([account?.settings, account?.conduct]);
+  const own = Object.entries(account?.settings ?? {}).filter(([key]) => !Object.hasOwn(commonSettings, key));
+  return JSON.stringify(own);
 }

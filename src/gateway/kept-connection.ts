@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PortError } from '../lib/port-error.ts';
-import type { AccountReport, ConfiguredAccount, OpenAccount } from './accounts.ts';
+import type { AccountConduct, AccountReport, ConfiguredAccount, OpenAccount } from './accounts.ts';
 import type {
   ConnectionState,
   PlatformConnection,
@@ -49,7 +49,7 @@ interface KeptOptions {
 /** One account, kept connected until it is stopped: opened, run, watched, and made again whenever it ends. */
 export class KeptConnection {
   readonly fingerprint: string;
-  private readonly account: ConfiguredAccount;
+  private account: ConfiguredAccount;
   private readonly options: KeptOptions;
   private readonly times: ConnectionTimes;
   private readonly stopping = new AbortController();
@@ -78,6 +78,11 @@ export class KeptConnection {
     this.stopping.abort();
     await this.ended;
     this.state = 'stopped';
+  }
+
+  /** From now on. */
+  allow(conduct: AccountConduct): void {
+    this.account = { ...this.account, conduct };
   }
 
   open(): OpenAccount | undefined {

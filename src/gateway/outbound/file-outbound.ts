@@ -5,11 +5,14 @@ import type { FileOutbound } from '../../tools/tool-deps.ts';
 import type { PlatformCapabilities } from '../platforms/platform.ts';
 import { fileKindOf } from './file-kind.ts';
 
+/** It is in memory as a whole on its way into the store. */
+const largestBytes = 100_000_000;
+
 /** Files of `send_file`, on the outbox. Works in a process without connections. */
 export function createFileOutbound(deps: {
   readonly store: Pick<Store, 'outbox' | 'turns' | 'inbox' | 'handoffs'>;
   readonly bus: Pick<StreamBus, 'publish'>;
-  /** Of an enabled account; undefined for every other. */
+  /** Of an account that is set up, on or off; undefined for every other. */
   readonly capabilitiesOf: (accountId: string) => PlatformCapabilities | undefined;
 }): FileOutbound {
   const addressOf = async (of: { conversationId: string; turn: number }): Promise<ReplyAddress | null> => {
@@ -25,7 +28,8 @@ export function createFileOutbound(deps: {
   return {
     fileLimit: async (of) => {
       const to = await addressOf(of);
-      return to === null ? null : (deps.capabilitiesOf(to.platform)?.files.sendBytes ?? null);
+      const taken = to === null ? undefined : deps.capabilitiesOf(to.platform)?.files.sendBytes;
+      return taken === undefined ? null : Math.min(taken, largestBytes);
     },
     sendFile: async ({ key, conversationId, turn, name, mediaType, caption, blobId, sizeBytes }) => {
       const to = await addressOf({ conversationId, turn });

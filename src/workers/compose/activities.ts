@@ -2,7 +2,7 @@ import type { ActivityDeps, AgentSettings } from '../../activities/deps.ts';
 import type { StreamBus } from '../../stream/bus.ts';
 import type { ToolDeps } from '../../tools/tool-deps.ts';
 import { expandHome } from '../../config/home.ts';
-import { configuredAccounts } from '../../gateway/configured-accounts.ts';
+import { accountsSetUp } from '../../gateway/configured-accounts.ts';
 import { createFileOutbound } from '../../gateway/outbound/file-outbound.ts';
 import { platformOf } from '../../gateway/platforms/registry.ts';
 import type { Core } from '../core.ts';
@@ -26,8 +26,7 @@ export function composeActivities(
   const outbound = createFileOutbound({
     store,
     bus: parts.bus,
-    capabilitiesOf: (id) =>
-      configuredAccounts(core.source.current()).find((one) => one.id === id)?.descriptor.capabilities,
+    capabilitiesOf: (id) => accountsSetUp(core.source.current()).find((one) => one.id === id)?.descriptor.capabilities,
   });
   return {
     store,

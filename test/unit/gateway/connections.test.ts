@@ -158,6 +158,22 @@ const neverOpens = {
   open: () => Promise.reject(new PortError('Platform.Unavailable', 'not now')),
 } as unknown as PlatformDescriptor;
 
+it('who may talk there changes without a new connection', async () => {
+  const platform = new ScriptedPlatform();
+  const before = platform.account('scripted');
+  let account = { ...before, settings: { ...before.settings, allow: [] as readonly string[] } };
+  const connections = connect(() => [account]);
+  await until(() => connections.list()[0]?.state === 'connected');
+  account = {
+    ...account,
+    settings: { ...account.settings, allow: ['7'] },
+    conduct: { ...account.conduct, allow: ['7'] },
+  };
+  await until(() => connections.get('scripted')?.conduct.allow[0] === '7');
+  await sleep(30);
+  expect([platform.opened, platform.closed]).toEqual([1, 0]);
+});
+
 it('an account that does not close holds up no other one', async () => {
   const [stuck, other] = [new ScriptedPlatform(), new ScriptedPlatform()];
   stuck.closes = false;

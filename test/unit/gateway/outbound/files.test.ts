@@ -32,6 +32,14 @@ describe('a file of the agent', () => {
     expect(platform.shown[0]?.file?.bytes.equals(bytes)).toBe(true);
   });
 
+  it('is never larger than what fits into memory, whatever the platform takes', async () => {
+    const bench = await openOutboundBench({});
+    await RunningTurn.begin(bench);
+    const { capabilities } = new ScriptedPlatform({ files: { sendBytes: 1e9, receiveBytes: 1, captionMax: 1 } });
+    const files = createFileOutbound({ ...bench, capabilitiesOf: () => capabilities });
+    expect(await files.fileLimit({ conversationId, turn: 1 })).toBe(100_000_000);
+  });
+
   it('has no limit where the turn came from no chat', async () => {
     const bench = await openOutboundBench({});
     await RunningTurn.begin(bench, 1, null);
