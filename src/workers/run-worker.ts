@@ -25,6 +25,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     workflowBundle,
     maxCachedWorkflows: options.maxCachedWorkflows ?? 150,
     maxConcurrentActivityTaskExecutions: 200,
+    // One thread runs them all, and a task that was begun must end in time: those it cannot get to wait at the server.
+    maxConcurrentWorkflowTaskExecutions: 6,
     // A dead worker's sticky queue is tried first; this is how long that may take.
     stickyQueueScheduleToStartTimeout: '1s',
     // Heartbeats carry cancellations, so they are not held back for long.
