@@ -48,6 +48,9 @@ export function createPlatformControl(deps: PlatformControlDeps): PlatformContro
       if (!done) throw new Refusal('Api.NotFound', `There is no such message to ${what}.`, { param: 'id' });
     },
     send: async ({ key, to, text, files, waitMs }) => {
+      if (text.trim() === '' && files.length === 0) {
+        throw new Refusal('Api.Invalid', 'There is nothing to send.', { param: 'text' });
+      }
       const ids = await outbound.sendDirect({
         key,
         to,
@@ -73,6 +76,7 @@ async function settled(
     const states = new Set(rows.map(({ state }) => state));
     const detail = rows.find(({ error }) => error !== null)?.error ?? '';
     if (states.has('failed')) return { state: 'failed', detail };
+    if (states.has('dropped')) return { state: 'failed', detail: 'it was taken out of the way' };
     if (!states.has('new') && !states.has('sending')) {
       return { state: states.has('ambiguous') ? 'ambiguous' : 'sent', detail };
     }
