@@ -70,6 +70,8 @@ export interface InboundTimes {
   readonly transcriptionMs: number;
   /** Pause before a transcription is tried once more. */
   readonly transcriptionPauseMs: number;
+  /** Between two times that events of long ago are forgotten. */
+  readonly pruneEveryMs: number;
 }
 
 export const usualTimes: InboundTimes = {
@@ -79,4 +81,5 @@ export const usualTimes: InboundTimes = {
   fileStallMs: 30_000,
   transcriptionMs: 180_000,
   transcriptionPauseMs: 2_000,
+  pruneEveryMs: 6 * 3_600_000,
 };

@@ -39,6 +39,7 @@ class StoredInbound implements Inbound {
   private readonly processor: EventProcessor;
   /** Failures in a row of lanes that wait because of one. */
   private readonly failures = new Map<string, number>();
+  private pruning: NodeJS.Timeout | null = null;
 
   constructor(deps: InboundDeps & { readonly times: InboundTimes }) {
     this.deps = deps;
@@ -56,9 +57,13 @@ class StoredInbound implements Inbound {
   }
 
   async start(): Promise<void> {
-    const before = (ms: number): string => new Date(Date.now() - ms).toISOString();
-    await this.deps.store.platformEvents.prune({ events: before(keepEventsMs), keys: before(keepKeysMs) });
+    await this.prune();
+    if (this.stopping.signal.aborted) return;
     this.lanes.start();
+    this.pruning = setInterval(() => {
+      this.prune().catch((err: unknown) => this.deps.log.warn({ err }, 'events of long ago cannot be forgotten now'));
+    }, this.deps.times.pruneEveryMs);
+    this.pruning.unref();
   }
 
   nudge(): void {
@@ -66,8 +71,15 @@ class StoredInbound implements Inbound {
   }
 
   stop(): Promise<void> {
+    if (this.pruning !== null) clearInterval(this.pruning);
+    this.pruning = null;
     this.stopping.abort(new Error('the service stops'));
     return this.lanes.stop();
+  }
+
+  private prune(): Promise<void> {
+    const before = (ms: number): string => new Date(Date.now() - ms).toISOString();
+    return this.deps.store.platformEvents.prune({ events: before(keepEventsMs), keys: before(keepKeysMs) });
   }
 
   private async step(lane: string): Promise<LaneStep> {

@@ -219,3 +219,26 @@ describe('a group', () => {
     expect(await store.platformUsers.get(account, '99')).toBeNull();
   });
 });
+
+describe('events of long ago', () => {
+  it('are forgotten again and again, also after the store has failed once, and not after the end', async () => {
+    const first = await openInbound({ start: false });
+    let calls = 0;
+    const prune = (before: Parameters<typeof first.store.platformEvents.prune>[0]) => {
+      calls += 1;
+      return calls === 2
+        ? Promise.reject(new PortError('Storage.Unavailable', 'full'))
+        : first.store.platformEvents.prune(before);
+    };
+    const platformEvents = { ...first.store.platformEvents, prune };
+    const { inbound } = await openInbound({
+      gateway: first,
+      deps: { store: { ...first.store, platformEvents }, times: { pruneEveryMs: 5 } },
+    });
+    await vi.waitFor(() => expect(calls).toBeGreaterThan(3), soon);
+    await inbound.stop();
+    const atEnd = calls;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(calls).toBe(atEnd);
+  });
+});
