@@ -102,7 +102,7 @@ describe.each(['telegram', 'discord', 'slack'] as const)('on %s', (id) => {
       const { thinkMs = 0, cutsSend } = moment;
       cases += 1;
       const scene = { one, platform, words: `question ${String(cases)}`, answer: `answer ${String(cases)}` };
-      one.model.turn(scene.words, { ...text(scene.answer), delayMs: thinkMs } as ReturnType<typeof text>);
+      one.model.turn(scene.words, text(scene.answer, { delayMs: thinkMs }));
       await moment.prepare?.(scene);
       await platform.server.says({ chat: platform.direct(0), from: platform.person(0), text: scene.words });
       await moment.reached(scene);

@@ -69,7 +69,16 @@ function answered(data: Readonly<Record<string, unknown>>, method: string, unkno
   if (code === 'Platform.RateLimited') return rateLimited(method, fields(data['response_metadata'])['retryAfter']);
   const needed = words(data['needed']);
   const scope = name === 'missing_scope' && needed !== null && /^[\w:, ]{1,80}$/.test(needed) ? `: ${needed}` : '';
-  return new PortError(code, `Slack refuses ${method}: ${name}${scope}`, { details: { error: name } });
+  const advice = code === 'Platform.Authentication' ? `. ${adviceOn(name, method)}` : '';
+  return new PortError(code, `Slack refuses ${method}: ${name}${scope}${advice}`, { details: { error: name } });
+}
+
+/** What a person does about a refused token. */
+function adviceOn(name: string, method: string): string {
+  if (name === 'missing_scope') return 'Add that scope to the app and install it in the workspace again';
+  return method.startsWith('apps.')
+    ? 'Copy the app-level token (xapp-…, under Basic Information) anew into gateway.slack.appToken'
+    : 'Install the app in the workspace again and copy its bot token (xoxb-…) into gateway.slack.botToken';
 }
 
 function httpError(status: number, method: string, unknownEnd: FailureType): PortError {
