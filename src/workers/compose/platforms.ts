@@ -2,6 +2,7 @@ import type { ModelList, Status } from '../../contracts/api.ts';
 import type { BusyMode } from '../../domain/busy-mode.ts';
 import { slashCommands } from '../../domain/slash-commands.ts';
 import { PortError } from '../../lib/port-error.ts';
+import type { ConfiguredAccount } from '../../gateway/accounts.ts';
 import { createCommands } from '../../gateway/commands/create-commands.ts';
 import { createHandOff, type HandOff } from '../../gateway/commands/hand-off.ts';
 import { createHandoffWatcher } from '../../gateway/commands/handoff-watcher.ts';
@@ -49,10 +50,7 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
   const accounts = (): Connections => connections;
   const voice = createVoice(core);
   const setUp = () => accountsSetUp(settings());
-  const home = createHomeOf({
-    store,
-    configuredHome: (account) => setUp().find(({ id }) => id === account)?.conduct.home ?? null,
-  });
+  const home = createHomeOf({ store, configuredHome: (account) => homeIn(setUp(), account) });
   const outbound = createOutbound({
     store,
     bus,
@@ -124,6 +122,10 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
       await Promise.all([inbound.stop(), handoffs.stop()]);
     },
   };
+}
+
+function homeIn(accounts: readonly ConfiguredAccount[], account: string): string | null {
+  return accounts.find(({ id }) => id === account)?.conduct.home ?? null;
 }
 
 function transcriptionOf(voice: Voice) {
