@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { percentile, residentMb } from '../../../bench/measure.ts';
 import type { AccountView } from '../../../src/contracts/api-gateway.ts';
+import { silenceSignal } from '../../../src/gateway/platforms/whatsapp_web/quiet.ts';
 import { serviceEntry } from '../../../src/workers/supervise/entry.ts';
 import { rowsOf } from '../conversation.ts';
 import { Installation, until } from '../installation.ts';
@@ -79,6 +80,8 @@ export class Crowd {
 
   /** Resolves when every account is connected; nobody has said anything yet. */
   static async gather(options: CrowdOptions): Promise<Crowd> {
+    // The people of WhatsApp Web use libsignal as well, which prints their sessions.
+    silenceSignal();
     const platforms = options.platforms.map(knownPlatform);
     await Promise.all(platforms.map(({ server }) => server.start()));
     const accounts = platforms.map((platform) => {
