@@ -8,6 +8,8 @@ import { speakerName } from './turn-text.ts';
 export type Admission =
   | { readonly kind: 'let-in'; readonly user: PlatformUser; readonly personId: string; readonly isAdmin: boolean }
   | { readonly kind: 'stranger' }
+  /** An admin speaks to the agent in a group that nobody has listed. */
+  | { readonly kind: 'unlisted' }
   | { readonly kind: 'ignored'; readonly why: string };
 
 /**
@@ -22,13 +24,22 @@ export async function admit(
 ): Promise<Admission> {
   if (event.sender.isBot === true) return { kind: 'ignored', why: 'sent by a bot' };
   const isGroup = event.chat.kind === 'group';
-  if (isGroup && !isListed(account.conduct, event.chat.id)) return { kind: 'ignored', why: 'group is not listed' };
+  const isUnlisted = isGroup && !isListed(account.conduct, event.chat.id);
+  if (isUnlisted && !isAddressed(event)) return { kind: 'ignored', why: 'group is not listed' };
   const user = await userOf(deps, account, event);
+  if (isUnlisted) {
+    if (user !== null && isAdminOf(deps.ownerId, account.conduct, user)) return { kind: 'unlisted' };
+    return { kind: 'ignored', why: 'group is not listed' };
+  }
   if (user === null && !isGroup) return { kind: 'stranger' };
   if (user === null) return { kind: 'let-in', user: member(account, event), ...asGroup(account, event, false) };
   const isAdmin = isAdminOf(deps.ownerId, account.conduct, user);
   if (isGroup) return { kind: 'let-in', user, ...asGroup(account, event, isAdmin) };
   return { kind: 'let-in', user, personId: user.personId, isAdmin };
+}
+
+function isAddressed(event: PlatformEvent): boolean {
+  return event.kind === 'command' || (event.kind === 'message' && event.addressed && event.edited !== true);
 }
 
 function asGroup(account: ConfiguredAccount, event: PlatformEvent, isAdmin: boolean) {

@@ -39,7 +39,7 @@ export interface InboundDeps {
   /** Undefined while it is not connected. */
   connection(accountId: string): PlatformConnection | undefined;
   /** What a button's token stands for; null when nothing is known of it. */
-  buttonOf(token: string): Promise<ButtonMeaning | null>;
+  buttonOf(token: string, messageId: string): Promise<ButtonMeaning | null>;
   /** Null: voice notes are not transcribed. */
   transcribe(): TranscribeNote | null;
   /** Whether a transcript is shown back to the person. */

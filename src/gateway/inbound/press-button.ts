@@ -42,7 +42,7 @@ async function decideBy(
   deps: InboundDeps,
 ): Promise<{ text: string; decided: boolean }> {
   const found = /^(.+):(\d{1,3})$/.exec(event.data);
-  const meaning = found === null ? null : await deps.buttonOf(found[1] ?? '');
+  const meaning = found === null ? null : await deps.buttonOf(found[1] ?? '', event.messageId);
   const choice = meaning?.choices[Number(found?.[2])];
   if (meaning === null || choice === undefined) return { text: 'This button means nothing any more.', decided: false };
   const asked = await deps.store.approvals.get(meaning.approvalId);

@@ -47,6 +47,10 @@ export class EventProcessor {
     if (event.kind === 'gone') return this.lose(head, event, account);
     const admission = await admit(this.deps, account, event);
     if (admission.kind === 'ignored') return this.ignore(head, event, admission.why);
+    if (admission.kind === 'unlisted') {
+      await this.say(event, account, 'unlisted', howToList(account, event.chat.id));
+      return this.settle(head, 'done');
+    }
     if (admission.kind === 'stranger') return this.answerStranger(head, event, account);
     const speaker = this.speakerOf(account.id, event.chat, admission);
     if (event.kind === 'button') {
@@ -252,4 +256,12 @@ function pairingText(code: string): string {
     `\`${code}\``,
     `It is good for one hour. Whoever I work for lets you in with \`hermes gateway pairing approve ${code}\`.`,
   ].join('\n\n');
+}
+
+/** For an admin who speaks to the agent in a group where it does not answer. */
+function howToList({ id, conduct }: ConfiguredAccount, chat: string): string {
+  const [platform = '', name] = id.split('/');
+  const key = `gateway.${platform}${name === undefined ? '' : `.accounts.${name}`}.groups`;
+  const command = `hermes config set ${key} '${[...conduct.groups, chat].join(',')}'`;
+  return `I do not answer in this group yet. To let me:\n\n\`${command}\``;
 }

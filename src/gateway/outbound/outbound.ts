@@ -17,8 +17,11 @@ export interface Outbound extends OutboxWriter {
   stop(): Promise<void>;
   /** Something may be new. */
   nudge(): void;
-  /** What the buttons of a question mean, by the token in their data. */
-  buttonOf(token: string): Promise<{ approvalId: string; choices: readonly OutboxButton[] } | null>;
+  /**
+   * What the buttons of a question mean, by the token in their data. A press under a message proves that it arrived, where
+   * nobody knew.
+   */
+  buttonOf(token: string, messageId?: string): Promise<{ approvalId: string; choices: readonly OutboxButton[] } | null>;
   /** Of a moment ago. */
   backlog(accountId: string): { readonly waiting: number; readonly ambiguous: number };
   /** Ambiguous and failed ones, newest first. */
@@ -104,8 +107,9 @@ class StoreOutbound implements Outbound {
     this.sender.nudge();
   }
 
-  async buttonOf(token: string): ReturnType<Outbound['buttonOf']> {
+  async buttonOf(token: string, messageId?: string): ReturnType<Outbound['buttonOf']> {
     const row = await this.desk.store.outbox.byToken(token);
+    if (row !== null && messageId !== undefined) await this.questions.seen(row, messageId);
     return row?.approvalId == null ? null : { approvalId: row.approvalId, choices: row.buttons };
   }
 

@@ -18,6 +18,17 @@ export class Questions {
     for (const row of rows) this.desk.doAside(row, () => this.redraw(row.id));
   }
 
+  /** Somebody has the question before them: where its sending was in doubt, it is not any more. */
+  async seen(row: OutboxRow, messageId: string): Promise<void> {
+    const index = shownAt(row);
+    const parts = row.parts ?? [];
+    if (parts[index]?.state !== 'ambiguous') return;
+    const certain = parts.map((part, at) => (at === index ? { ...part, state: 'sent' as const, messageId } : part));
+    const isCertain = certain.every(({ state }) => state === 'sent');
+    const end = isCertain ? { state: 'sent' as const, error: null } : {};
+    await this.desk.store.outbox.change({ id: row.id, parts: certain, open: true, ...end });
+  }
+
   private async redraw(id: string): Promise<void> {
     const { outbox, approvals } = this.desk.store;
     const row = await outbox.get(id);

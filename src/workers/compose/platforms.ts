@@ -82,7 +82,7 @@ export function createPlatforms(core: Core, parts: PlatformParts): Platforms {
     ownerId,
     account: (id) => configuredAccounts(settings()).find((one) => one.id === id),
     connection: (id) => connections.get(id)?.connection,
-    buttonOf: (token) => outbound.buttonOf(token),
+    buttonOf: (...press) => outbound.buttonOf(...press),
     transcribe: () => transcriptionOf(voice),
     showTranscript: () => voice.showsTranscript(),
     burstPauseMs: () => settings().gateway.burstPauseMs,

@@ -188,7 +188,22 @@ describe('a group', () => {
     await inbox.accept(message('to you', { chat: group }));
     await idle();
     expect(await texts()).toEqual(['Anna: to you']);
-    expect(await store.platformEvents.members(1)).toMatchObject([{ state: 'ignored', event: '' }]);
+    expect(await store.platformEvents.members(1)).toMatchObject([{ state: 'done', event: '' }]);
+  });
+
+  it('that is not listed tells an admin who speaks to the agent there how to list it, and nobody else', async () => {
+    const conduct = { groups: ['-9'], owner: ['7'], allow: ['8'] };
+    const { inbox, idle, given, said } = await openInbound({ conduct });
+    await inbox.accept(message('hello?', { chat: group, sender: { id: '8', name: 'Ben' } }));
+    await inbox.accept(message('among ourselves', { chat: group, addressed: false }));
+    await idle();
+    expect(said()).toEqual([]);
+    await inbox.accept(message('hello?', { chat: group }));
+    await idle();
+    expect(await given()).toEqual([]);
+    expect(said()).toEqual([
+      "I do not answer in this group yet. To let me:\n\n`hermes config set gateway.telegram.groups '-9,-1'`",
+    ]);
   });
 
   it('has a person and, for every thread, a conversation of its own', async () => {

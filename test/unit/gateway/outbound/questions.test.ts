@@ -39,6 +39,28 @@ describe('an approval', () => {
     expect(platform.shown[0]?.edits).toBe(1);
   });
 
+  it('whose sending was in doubt is certain once somebody presses its button, and is redrawn', async () => {
+    const platform = new ScriptedPlatform({ sendsOnce: 'none' });
+    platform.fates.push({ code: 'Platform.Ambiguous', arrives: true });
+    const bench = await openOutboundBench({ chat: platform });
+    const outbound = bench.boot();
+    const turn = await RunningTurn.begin(bench);
+    const id = await turn.asks();
+    await until(
+      () => outbound.get(id),
+      (row) => row?.state === 'ambiguous',
+    );
+    const [shown] = platform.shown;
+    await outbound.buttonOf(shown?.buttons[0]?.data.split(':')[0] ?? '', shown?.id);
+    expect(await outbound.get(id)).toMatchObject({ state: 'sent', error: null });
+    await turn.decides(id, 'approve');
+    await until(
+      () => labels(platform),
+      (left) => left.length === 0,
+    );
+    expect(await outbound.problems(10)).toEqual([]);
+  });
+
   it('that was decided while the gateway was away is redrawn when it comes back', async () => {
     const platform = new ScriptedPlatform();
     const bench = await openOutboundBench({ chat: platform });
