@@ -188,6 +188,10 @@ async function approve(code: string, options: Json & { me?: true; admin?: true }
     const row = await client.approvePairing({ code, me: options.me === true, admin: options.admin === true });
     if (options.json === true) return printJson(row);
     await printText(`${stripControls(row.name)} (${row.account}) may talk to the agent, as ${row.personId ?? ''}.\n`);
+    if (options.me === true) return;
+    await printText(
+      'They have a memory of their own, and commands run where yours do; approving theirs is up to them.\n',
+    );
   });
 }
 
