@@ -87,6 +87,25 @@ describe('a linked device of WhatsApp', () => {
     expect(server.messages(direct)).toHaveLength(1);
   });
 
+  it('takes what was missed before what is said while it is being taken', async () => {
+    await say('hello');
+    await bench.message('hello');
+    await bench.disconnect();
+    const missed = ['missed 1', 'missed 2', 'missed 3'];
+    for (const text of missed) await say(text);
+    const offered = bench.inbox.offers.length;
+    bench.inbox.hold(true);
+    await bench.connect();
+    await until('the first one is offered', () => bench.inbox.offers.length > offered);
+    await say('new');
+    // Time enough for it to overtake the others.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    bench.inbox.hold(false);
+    for (const text of ['new', ...missed]) await bench.message(text);
+    const texts = bench.inbox.events.map((event) => (event.kind === 'message' ? event.text : event.kind));
+    expect(texts).toEqual(['hello', ...missed, 'new']);
+  });
+
   it('hears sound without words', async () => {
     const bytes = Buffer.alloc(10_000, 3);
     const file = { kind: 'audio' as const, name: 'song.mp3', mediaType: 'audio/mpeg', bytes };

@@ -48,6 +48,8 @@ export class Arrivals {
 
   /** Sees a stanza before Baileys does. */
   readonly announce = (node: BinaryNode): void => {
+    // What was missed would be taken one by one, and what is new would overtake it.
+    delete node.attrs['offline'];
     for (const cipher of ciphertexts(node)) this.envelopes.set(nameOf(cipher), node);
   };
 
