@@ -74,7 +74,7 @@ async function modulesWith(id: KnownId | null, model: InstantModel): Promise<num
 /** A module that keeps writing into a file how many files of JavaScript its process has loaded. */
 function counter(file: string): string {
   return `
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { isMainThread } from 'node:worker_threads';
 if (isMainThread && process.argv.includes('--role')) {
@@ -83,6 +83,9 @@ if (isMainThread && process.argv.includes('--role')) {
   session.connect();
   session.on('Debugger.scriptParsed', ({ params: { url } }) => /^(file:|\\/)/.test(url) && loaded.add(url));
   session.post('Debugger.enable');
-  setInterval(() => writeFileSync(${JSON.stringify(file)}, String(loaded.size)), ${String(countEveryMs)}).unref();
+  setInterval(() => {
+    writeFileSync(${JSON.stringify(`${file}.new`)}, String(loaded.size));
+    renameSync(${JSON.stringify(`${file}.new`)}, ${JSON.stringify(file)});
+  }, ${String(countEveryMs)}).unref();
 }`;
 }
