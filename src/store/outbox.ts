@@ -17,7 +17,7 @@ const waiting = `state IN ('new', 'sending') AND kind <> 'live'`;
 export function outboxRepository(database: Database): OutboxRepository {
   return {
     ...rowReads(database),
-    enqueue: (message) => database.write((sql) => enqueue(sql, message)),
+    enqueue: (message) => database.write((sql) => enqueueMessage(sql, message)),
     change: (...changes) =>
       database.write((sql) => {
         for (const change of changes) apply(sql, change);
@@ -124,7 +124,8 @@ function rowReads(
   };
 }
 
-function enqueue(sql: Sql, message: NewOutboxMessage): OutboxRow {
+/** Inside a transaction: idempotent by id. */
+export function enqueueMessage(sql: Sql, message: NewOutboxMessage): OutboxRow {
   const { id, to, parts } = message;
   const added = sql.run(
     `INSERT INTO Outbox (id, kind, account, chat, thread, conversationId, turn, text, parts, approvalId, token, file,

@@ -1,9 +1,11 @@
 import type { ModelStepOutcome } from '../contracts/activities.ts';
+import type { ReplyAddress } from '../contracts/conversation.ts';
 import { PortError } from '../lib/port-error.ts';
 import { addApproval, closeApprovals } from './approvals.ts';
 import { requireConversation } from './conversations.ts';
 import { now, type Database, type Sql } from './database.ts';
 import { ownInbound, takeInbound } from './inbox.ts';
+import { enqueueMessage } from './outbox.ts';
 import type { ConversationRow, StepRepository } from './ports.ts';
 import { planToolCalls } from './tool-calls.ts';
 import { addMessage, slots } from './transcript.ts';
@@ -97,6 +99,7 @@ function commit(sql: Sql, answer: Answer): Committed {
   }
   addTotals(sql, answer, { at, messages: 1 + answer.rejected.length, title: answer.title ?? null });
   noteOnTurn(sql, answer, at);
+  if (answer.outcome.kind === 'final') sendAnswer(sql, answer);
   return { committed: true, outcome: answer.outcome };
 }
 
@@ -123,6 +126,31 @@ function addAnswer(sql: Sql, answer: Answer, personId: string): void {
       speaker: call.name,
     });
   }
+}
+
+/**
+ * The answer of a turn that came from a chat is on its way with the very commit that ends the turn. `deliverMessage`, which
+ * the workflow calls next, finds it there.
+ */
+function sendAnswer(sql: Sql, { conversationId, turn, text }: Answer): void {
+  const to = replyAddressOf(sql, { conversationId, turn });
+  if (to === null || text.trim() === '') return;
+  enqueueMessage(sql, { id: `${conversationId}/${String(turn)}`, kind: 'text', to, conversationId, turn, text });
+}
+
+/** Where the turn was handed over to, else where its newest message from a chat came from. */
+function replyAddressOf(sql: Sql, turn: { conversationId: string; turn: number }): ReplyAddress | null {
+  const found =
+    sql.get<{ address: string }>(
+      'SELECT "to" AS address FROM Handoff WHERE conversationId = :conversationId AND turn = :turn',
+      turn,
+    ) ??
+    sql.get<{ address: string }>(
+      `SELECT replyTo AS address FROM Inbound WHERE conversationId = :conversationId AND turn = :turn
+       AND state = 'taken' AND replyTo IS NOT NULL ORDER BY seq DESC LIMIT 1`,
+      turn,
+    );
+  return found === undefined ? null : (JSON.parse(found.address) as ReplyAddress);
 }
 
 function noteOnTurn(sql: Sql, answer: Answer, at: string): void {

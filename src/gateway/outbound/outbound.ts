@@ -70,7 +70,7 @@ class StoreOutbound implements Outbound {
   start(): void {
     this.lives.start();
     this.unsubscribe = this.desk.deps.bus.subscribeAll(({ kind }) => {
-      if (kind === 'outbox') this.sender.nudge();
+      if (kind === 'outbox' || kind === 'turn-finished') this.sender.nudge();
       if (kind === 'decided' || kind === 'turn-finished') this.sweep();
     });
     this.sender.start();

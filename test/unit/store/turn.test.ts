@@ -26,6 +26,12 @@ describe('a turn in the store', () => {
 
     const committed = await answer(1, 1, { text: 'Good morning!', reasoning: 'be polite', title: 'Greetings' });
     expect(committed.committed).toBe(true);
+    expect(await store.outbox.get(`${talk.id}/1`)).toMatchObject({
+      kind: 'text',
+      state: 'new',
+      to: { platform: 'telegram', chat: '42', thread: '7' },
+      text: 'Good morning!',
+    });
 
     const messages = await store.transcript.load(talk.id, { fromTurn: 0 });
     expect(messages.map(({ role, slot, text, speaker }) => ({ role, slot, text, speaker }))).toEqual([

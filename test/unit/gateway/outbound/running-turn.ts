@@ -94,13 +94,14 @@ export class RunningTurn {
     bus.publish({ conversationId, turn: this.turn, kind: 'decided', approvalId, decision });
   }
 
-  /** Ends with an answer, which goes into the outbox unless it is kept back. */
-  async ends(text: string, options: { readonly deliver?: boolean; readonly to?: ReplyAddress } = {}): Promise<void> {
+  /** Ends with an answer, which goes where the turn came from or, where that is named, was handed over to. */
+  async ends(text: string, options: { readonly to?: ReplyAddress } = {}): Promise<void> {
     const { turn, step } = this;
+    if (options.to !== undefined) await this.bench.store.handoffs.put({ conversationId, turn, to: options.to });
     if (step > 1) await this.bench.store.steps.begin({ conversationId, turn, step, inboundIds: [] });
     await this.bench.store.steps.commit(commitOf(conversationId, turn, step, { text }));
     this.bench.bus.publish({ conversationId, turn, kind: 'turn-finished', outcome: 'done', inboundIds: [] });
-    if (options.deliver !== false) await this.deliver({ kind: 'answer' }, options.to);
+    await this.deliver({ kind: 'answer' });
   }
 
   async deliver(what: Parameters<typeof deliverMessage>[1]['what'], to = here): Promise<void> {
