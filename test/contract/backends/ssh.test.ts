@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSshBackend, type SshBackend, type SshBackendOptions } from '../../../src/backends/ssh/ssh.ts';
@@ -51,7 +51,7 @@ function describeSsh({ name, user, jumps, only }: Variant): void {
     },
     ...(only ? { only } : {}),
     leftovers: (environmentId) => {
-      const root = join(user === me ? homedir() : `/home/${user}`, '.hermes-runs');
+      const root = join(user === me ? userInfo().homedir : `/home/${user}`, '.hermes-runs');
       const ours = (folder: string) => folder.startsWith(`hermes-${installationId}-${environmentId}_`);
       return Promise.resolve(existsSync(root) ? readdirSync(root).filter(ours) : []);
     },

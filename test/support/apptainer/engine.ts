@@ -93,7 +93,7 @@ export async function startApptainer(options: { smallDiskMb?: number } = {}): Pr
       const pid = readFileSync(pidFile, 'utf8');
       const result = spawnSync('nsenter', ['-t', pid, '-m', '-p', '--wd=/', ...args], {
         encoding: 'utf8',
-        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root' },
+        env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: process.env['HOME'] ?? '/root' },
       });
       if (result.status !== 0) throw new Error(`${args.join(' ')}: ${result.stderr}`);
       return result.stdout;
